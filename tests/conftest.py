@@ -1,0 +1,48 @@
+"""Fixtures and markers of the whole suite."""
+
+import os
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+import skkernels
+
+
+def _cuda_works():
+    if find_spec("cupy") is None:
+        return False
+    try:
+        import cupy
+
+        return bool(cupy.cuda.is_available())
+    except Exception:  # installed but unusable, whatever the reason
+        return False
+
+
+def pytest_collection_modifyitems(items):
+    marked = [item for item in items if item.get_closest_marker("gpu")]
+    if marked and not _cuda_works():
+        skip = pytest.mark.skip(reason="CuPy finds no CUDA device")
+        for item in marked:
+            item.add_marker(skip)
+    if not hasattr(os, "fork"):
+        skip = pytest.mark.skip(reason="this platform has no os.fork")
+        for item in items:
+            if item.get_closest_marker("fork"):
+                item.add_marker(skip)
+
+
+@pytest.fixture(scope="session")
+def warm_jit():
+    """Compile the products of the RBF kernel, for tests that look at the clock."""
+    skkernels.warm_jit()
+
+
+@pytest.fixture(scope="session")
+def data_folder():
+    """Folder with the benchmark data sets, named by SKKERNELS_DATA."""
+    folder = os.environ.get("SKKERNELS_DATA")
+    if not folder:
+        pytest.skip("the environment variable SKKERNELS_DATA is not set")
+    return Path(folder)
