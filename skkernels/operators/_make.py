@@ -1,0 +1,46 @@
+"""Which operator to build, and whether to store the kernel matrix."""
+
+from ._budget import fits_budget
+from ._operator import KernelOperator
+from ._precomputed import PrecomputedOperator
+
+# Stored entries are read back at memory speed; recomputing one costs about this many
+# feature passes less than reading it (measured: benchmarks/bench_kernel_products.py).
+_CHEAP_FEATURES = 16
+
+
+def make_operator(kernel, X, Z=None, *, n_products=1):
+    """The operator for a kernel and rows, stored where that pays.
+
+    Parameters
+    ----------
+    kernel : Kernel or "precomputed"
+        A resolved kernel, or the word if ``X`` is the kernel matrix itself.
+
+    X : {ndarray, CSR matrix} of shape (n, d), or (n, m) if precomputed
+        Rows.
+
+    Z : {ndarray, CSR matrix} of shape (m, d) or None, default=None
+        Columns; None means X. Ignored if precomputed.
+
+    n_products : int, default=1
+        How many products are expected. A matrix that fits the memory budget is formed
+        once and stored if it will be used repeatedly and its entries are expensive:
+        with few features they are recomputed as fast as memory delivers them.
+
+    Returns
+    -------
+    operator : KernelOperator or PrecomputedOperator
+    """
+    if isinstance(kernel, str):
+        if kernel != "precomputed":
+            raise ValueError(
+                f"kernel={kernel!r} is not resolved: pass a Kernel or 'precomputed'."
+            )
+        return PrecomputedOperator(X)
+    operator = KernelOperator(kernel, X, Z)
+    n, m = operator.shape
+    if n_products > 2 and X.shape[1] > _CHEAP_FEATURES:
+        if fits_budget(n * m * operator.dtype.itemsize):
+            return PrecomputedOperator(operator.block())
+    return operator

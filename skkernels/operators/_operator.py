@@ -1,0 +1,303 @@
+"""Products with a kernel matrix that is never stored."""
+
+import numpy as np
+import scipy.sparse as sp
+from scipy.linalg import blas
+from scipy.sparse.linalg import LinearOperator
+
+from ..kernels._dense import dense_block
+from ..kernels._pairwise import computing_dtype, tile_rows
+from ..utils._array import ArrayBackend, get_namespace
+from ..utils._parallel import map_blocks, row_blocks
+from ._array_operator import ArrayOperator
+from ._base import BaseOperator
+from ._budget import memory_budget
+from ._parts import make_parts
+
+
+class KernelOperator(BaseOperator):
+    """The kernel matrix K(X, Z) as something to multiply with, never stored.
+
+    Parameters
+    ----------
+    kernel : Kernel
+        A resolved kernel (its parameters are numbers), see
+        :meth:`skkernels.kernels.Kernel.resolve`.
+
+    X : {ndarray, CSR matrix} of shape (n, d)
+        Rows; float32 or float64. Read block by block, so that a memory map is never
+        loaded whole. A CuPy array selects the device of the computation.
+
+    Z : {ndarray, CSR matrix} of shape (m, d) or None, default=None
+        Columns. None means X and a symmetric operator.
+
+    backend : ArrayBackend or None, default=None
+        Evaluates with array operations in place of compiled code; None picks by the
+        type of X.
+
+    Attributes
+    ----------
+    shape : tuple
+        (n, m).
+
+    dtype : dtype
+        float32 if X and Z are, else float64: the precision of the kernel's values and
+        of results. Sums over the columns are accumulated in float64.
+
+    Notes
+    -----
+    One product with c columns costs O(n m (d + c)) operations and O(m d) memory for a
+    prepared copy of Z, or an eighth of the working memory where that is less. Rows go
+    through the pool in blocks whose boundaries depend on the shape only, so that
+    results are equal to the last bit for any number of threads.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skkernels.kernels import RBF
+    >>> from skkernels.operators import KernelOperator
+    >>> X = np.linspace(0, 1, 5)[:, None]
+    >>> op = KernelOperator(RBF(length_scale=0.5), X)
+    >>> bool(np.allclose(op @ np.ones(5), RBF(length_scale=0.5)(X).sum(axis=1)))
+    True
+    """
+
+    def __new__(cls, kernel, X, Z=None, *, backend=None):
+        if backend is None and get_namespace(X) is not np:
+            backend = ArrayBackend(get_namespace(X))
+        if backend is not None:
+            return ArrayOperator(kernel, X, Z, backend=backend)
+        return super().__new__(cls)
+
+    def __init__(self, kernel, X, Z=None, *, backend=None):
+        self.kernel = kernel
+        self.X = _as_rows(X)
+        self.Z = None if Z is None else _as_rows(Z)
+        columns = self.X if self.Z is None else self.Z
+        if self.X.shape[1] != columns.shape[1]:
+            raise ValueError(
+                f"X has {self.X.shape[1]} features, but Z has {columns.shape[1]}."
+            )
+        self.shape = (self.X.shape[0], columns.shape[0])
+        self.dtype = computing_dtype(self.X, columns)
+        self._parts = make_parts(kernel, self.X, self.Z, self.dtype)
+
+    @property
+    def T(self):
+        """The transposed operator, K(Z, X)."""
+        if self.Z is None:
+            return self
+        return KernelOperator(self.kernel, self.Z, self.X)
+
+    def matmat(self, V):
+        """K(X, Z) @ V.
+
+        Parameters
+        ----------
+        V : ndarray of shape (m,) or (m, c)
+            Cast to the operator's precision.
+
+        Returns
+        -------
+        product : ndarray of shape (n,) or (n, c)
+        """
+        V = self._check_right(V, self.shape[1])
+        out = np.zeros((self.shape[0], V.shape[1] if V.ndim == 2 else 1))
+        columns = np.ascontiguousarray(V.reshape(self.shape[1], -1), self.dtype)
+        for part in self._parts:
+            part.add_matmat(columns, out)
+        return out.astype(self.dtype, copy=False).reshape(self.shape[0], *V.shape[1:])
+
+    def rmatmat(self, U):
+        """K(X, Z).T @ U.
+
+        Parameters
+        ----------
+        U : ndarray of shape (n,) or (n, c)
+
+        Returns
+        -------
+        product : ndarray of shape (m,) or (m, c)
+        """
+        return self.T.matmat(U)
+
+    def block(self, rows=None, columns=None):
+        """Dense part of the kernel matrix.
+
+        Parameters
+        ----------
+        rows, columns : slice, ndarray of int or None, default=None
+            Which rows and columns; None means all.
+
+        Returns
+        -------
+        values : ndarray of shape (n_rows, n_columns)
+        """
+        if rows is None and columns is None:
+            return dense_block(self.kernel, self.X, self.Z)
+        rows = _as_index(rows, self.shape[0])
+        columns = _as_index(columns, self.shape[1])
+        n_rows = _index_length(rows)
+        n_columns = _index_length(columns)
+        out = np.zeros((n_rows, n_columns), self.dtype)
+
+        def fill(block):
+            for part in self._parts:
+                part.add_block(_sub_index(rows, block), columns, out[block])
+
+        work = 2.0 * n_rows * n_columns * (self.X.shape[1] + 10)
+        map_blocks(fill, row_blocks(n_rows, tile_rows(n_rows)), work=work)
+        return out
+
+    def diag(self):
+        """k(x_i, x_i) for the rows of X, shape (n,)."""
+        return self.kernel.diag(self.X).astype(self.dtype, copy=False)
+
+    def normal_matmat(self, V, weights=None):
+        """K.T @ (w * (K @ V)) in one pass: every block of K is formed once, used twice.
+
+        Parameters
+        ----------
+        V : ndarray of shape (m,) or (m, c)
+
+        weights : ndarray of shape (n,) or None, default=None
+            Weights w of the rows.
+
+        Returns
+        -------
+        product : ndarray of shape (m,) or (m, c)
+
+        Notes
+        -----
+        O(n m (d + 2 c)) operations; one block of rows of K per thread in memory.
+        """
+        n, m = self.shape
+        V = self._check_right(V, m)
+        columns = np.ascontiguousarray(V.reshape(m, -1), self.dtype)
+        c = columns.shape[1]
+        size = int(np.clip(2**23 // (self.dtype.itemsize * m), 8, tile_rows(n)))
+        blocks = row_blocks(n, size)
+        # One float64 sum per group of blocks, groups a function of the shape only.
+        n_groups = int(
+            np.clip(memory_budget() // (32 * m * c), 1, min(16, len(blocks)))
+        )
+        groups = [blocks[g::n_groups] for g in range(n_groups)]
+        everything = slice(0, m)
+
+        def add_group(group):
+            total = np.zeros((m, c))
+            for rows in group:
+                K = np.zeros((rows.stop - rows.start, m), self.dtype)
+                for part in self._parts:
+                    part.add_block(rows, everything, K)
+                inner = K @ columns
+                if weights is not None:
+                    inner *= weights[rows, None].astype(self.dtype)
+                total += K.T @ inner
+            return total
+
+        work = 2.0 * n * m * (self.X.shape[1] + 10 + 2 * c)
+        totals = map_blocks(add_group, groups, work=work)
+        out = totals[0]
+        for total in totals[1:]:
+            out += total
+        return out.astype(self.dtype, copy=False).reshape(m, *V.shape[1:])
+
+    def normal_matrix(self, weights=None, targets=None):
+        """K.T @ diag(w) @ K and K.T @ diag(w) @ Y, both in float64.
+
+        Parameters
+        ----------
+        weights : ndarray of shape (n,) or None, default=None
+            Weights w of the rows, not negative.
+
+        targets : ndarray of shape (n, c) or None, default=None
+            Y.
+
+        Returns
+        -------
+        gram : ndarray of shape (m, m)
+            float64, Fortran-contiguous.
+
+        moment : ndarray of shape (m, c) or None
+            None if ``targets`` is.
+
+        Notes
+        -----
+        O(n m (d + m)) operations, kernel values in float64 throughout. The rank-k
+        updates use BLAS with its own threads, so the last digits may depend on their
+        number. Memory O(m^2) and a block of rows of K of at most an eighth of the
+        working memory.
+        """
+        n, m = self.shape
+        parts = [part.with_dtype(np.float64) for part in self._parts]
+        rows_per_block = int(np.clip(memory_budget() // (64 * m), 64, 8192))
+        gram = np.zeros((m, m), order="F")
+        moment = None if targets is None else np.zeros((m, targets.shape[1]))
+        everything = slice(0, m)
+        for rows in row_blocks(n, rows_per_block):
+            size = rows.stop - rows.start
+            K = np.zeros((size, m))
+
+            def fill(block, K=K, offset=rows.start):
+                shifted = slice(block.start + offset, block.stop + offset)
+                for part in parts:
+                    part.add_block(shifted, everything, K[block])
+
+            map_blocks(fill, row_blocks(size, tile_rows(size)))
+            weighted = K
+            if weights is not None:
+                root = np.sqrt(np.asarray(weights[rows], np.float64))[:, None]
+                weighted = K if targets is None else K.copy()
+                weighted *= root
+            if targets is not None:
+                Y = np.asarray(targets[rows], np.float64)
+                moment += K.T @ (Y if weights is None else Y * root**2)
+            # K is C-contiguous, so K.T is what BLAS wants: gram += K.T K, upper part.
+            gram = blas.dsyrk(1.0, weighted.T, beta=1.0, c=gram, overwrite_c=True)
+        for j in range(m):
+            gram[j + 1 :, j] = gram[j, j + 1 :]
+        return gram, moment
+
+    def as_linear_operator(self):
+        """The operator for SciPy's iterative solvers.
+
+        Returns
+        -------
+        operator : scipy.sparse.linalg.LinearOperator
+        """
+        return LinearOperator(
+            self.shape,
+            matvec=self.matmat,
+            rmatvec=self.rmatmat,
+            matmat=self.matmat,
+            rmatmat=self.rmatmat,
+            dtype=self.dtype,
+        )
+
+
+def _as_rows(X):
+    if sp.issparse(X):
+        return X.tocsr()
+    if X.dtype not in (np.float32, np.float64):
+        return np.asarray(X, np.float64)
+    return X
+
+
+def _as_index(index, n):
+    if index is None:
+        return slice(0, n)
+    if isinstance(index, slice):
+        start, stop, step = index.indices(n)
+        return slice(start, stop) if step == 1 else np.arange(start, stop, step)
+    return np.asarray(index)
+
+
+def _index_length(index):
+    return index.stop - index.start if isinstance(index, slice) else len(index)
+
+
+def _sub_index(index, block):
+    if isinstance(index, slice):
+        return slice(index.start + block.start, index.start + block.stop)
+    return index[block]
