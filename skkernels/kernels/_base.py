@@ -196,6 +196,8 @@ class Kernel(Algebra, BaseEstimator, GaussianProcessKernel):
             Only if ``eval_gradient`` is true.
         """
         X, Y = self._check_rows(X, Y)
+        self._check_params()
+        self._check_resolved()
         kernel = self._for_features(X.shape[1])
         if not eval_gradient:
             return dense_block(kernel, X, Y)

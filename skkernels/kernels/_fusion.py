@@ -33,6 +33,16 @@ def _ratio(a, b):
     return ratio if a.geometry == "cityblock" else ratio * ratio
 
 
+def _is_constant(profile):
+    """Whether the value does not depend on the reduced number at all."""
+    if isinstance(profile, str):
+        return profile == "constant"
+    kind, *rest = profile
+    if kind in ("sum", "product"):
+        return _is_constant(rest[0]) and _is_constant(rest[2])
+    return kind in ("scaled", "power") and _is_constant(rest[0])
+
+
 def _align(a, b):
     """Both reductions about the same number, and the factor between them.
 
@@ -40,10 +50,10 @@ def _align(a, b):
     -------
     aligned : tuple of (Reduction, Reduction, float) or None
     """
-    if a.profile == "constant":
+    if _is_constant(a.profile):
         a = replace(b, profile=a.profile, params=a.params, row_power=a.row_power)
         a = replace(a, table=None, cusp=False, support=math.inf)
-    elif b.profile == "constant":
+    elif _is_constant(b.profile):
         b = replace(a, profile=b.profile, params=b.params, row_power=b.row_power)
         b = replace(b, table=None, cusp=False, support=math.inf)
     ratio = _ratio(a, b)
