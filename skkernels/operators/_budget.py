@@ -4,12 +4,20 @@ from sklearn import get_config
 
 
 def memory_budget():
-    """Bytes that intermediate results may take.
+    """Return how many bytes intermediate results may take.
 
     Returns
     -------
     n_bytes : int
         ``sklearn.get_config()["working_memory"]``, which is in MiB, as bytes.
+
+    Examples
+    --------
+    >>> import sklearn
+    >>> from skkernels.operators import memory_budget
+    >>> with sklearn.config_context(working_memory=2):
+    ...     memory_budget()
+    2097152
     """
     return int(get_config()["working_memory"] * 2**20)
 
@@ -48,6 +56,16 @@ def check_memory(n_bytes, *, what, remedy):
     ------
     ValueError
         If ``n_bytes`` exceeds :func:`memory_budget`.
+
+    Examples
+    --------
+    >>> from skkernels.operators import check_memory
+    >>> check_memory(2**40, what="the kernel matrix", remedy="use solver='cg'")
+    Traceback (most recent call last):
+        ...
+    ValueError: the kernel matrix needs 1.0 TiB of memory, more than the budget of \
+1.0 GiB. Either use solver='cg', or raise the budget with \
+sklearn.set_config(working_memory=1048576).
     """
     if not fits_budget(n_bytes):
         needed = -(-n_bytes // 2**20)

@@ -4,13 +4,14 @@ from ._budget import fits_budget
 from ._operator import KernelOperator
 from ._precomputed import PrecomputedOperator
 
-# Stored entries are read back at memory speed; recomputing one costs about this many
-# feature passes less than reading it (measured: benchmarks/bench_kernel_products.py).
-_CHEAP_FEATURES = 16
+# Reading a stored entry costs as much memory traffic as recomputing it costs arithmetic
+# at about this many features, on the tiles' upper half for a symmetric operator
+# (measured: benchmarks/bench_kernel_products.py, "symmetric").
+_CHEAP_FEATURES = {"symmetric": 96, "rectangular": 48}
 
 
 def make_operator(kernel, X, Z=None, *, n_products=1):
-    """The operator for a kernel and rows, stored where that pays.
+    """Make the operator for a kernel and rows, stored where that pays.
 
     Parameters
     ----------
@@ -31,6 +32,15 @@ def make_operator(kernel, X, Z=None, *, n_products=1):
     Returns
     -------
     operator : KernelOperator or PrecomputedOperator
+        Both have the same methods.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skkernels.kernels import Linear
+    >>> from skkernels.operators import make_operator
+    >>> make_operator(Linear(), np.eye(3)) @ np.array([1.0, 2.0, 3.0])
+    array([1., 2., 3.])
     """
     if isinstance(kernel, str):
         if kernel != "precomputed":
@@ -40,7 +50,8 @@ def make_operator(kernel, X, Z=None, *, n_products=1):
         return PrecomputedOperator(X)
     operator = KernelOperator(kernel, X, Z)
     n, m = operator.shape
-    if n_products > 2 and X.shape[1] > _CHEAP_FEATURES:
+    cheap = _CHEAP_FEATURES["symmetric" if Z is None else "rectangular"]
+    if n_products > 2 and X.shape[1] > cheap:
         if fits_budget(n * m * operator.dtype.itemsize):
             return PrecomputedOperator(operator.block())
     return operator

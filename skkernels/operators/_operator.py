@@ -90,7 +90,7 @@ class KernelOperator(BaseOperator):
         return KernelOperator(self.kernel, self.Z, self.X)
 
     def matmat(self, V):
-        """K(X, Z) @ V.
+        """Multiply with the matrix: K(X, Z) @ V.
 
         Parameters
         ----------
@@ -100,6 +100,7 @@ class KernelOperator(BaseOperator):
         Returns
         -------
         product : ndarray of shape (n,) or (n, c)
+            In the operator's precision; sums over columns are formed in float64.
         """
         V = self._check_right(V, self.shape[1])
         out = np.zeros((self.shape[0], V.shape[1] if V.ndim == 2 else 1))
@@ -109,20 +110,22 @@ class KernelOperator(BaseOperator):
         return out.astype(self.dtype, copy=False).reshape(self.shape[0], *V.shape[1:])
 
     def rmatmat(self, U):
-        """K(X, Z).T @ U.
+        """Multiply with the transposed matrix: K(X, Z).T @ U.
 
         Parameters
         ----------
         U : ndarray of shape (n,) or (n, c)
+            Cast to the operator's precision.
 
         Returns
         -------
         product : ndarray of shape (m,) or (m, c)
+            In the operator's precision.
         """
         return self.T.matmat(U)
 
     def block(self, rows=None, columns=None):
-        """Dense part of the kernel matrix.
+        """Form a dense part of the kernel matrix.
 
         Parameters
         ----------
@@ -132,6 +135,7 @@ class KernelOperator(BaseOperator):
         Returns
         -------
         values : ndarray of shape (n_rows, n_columns)
+            Symmetric to the last bit if it is the whole of a symmetric operator.
         """
         if rows is None and columns is None:
             return dense_block(self.kernel, self.X, self.Z)
@@ -150,15 +154,22 @@ class KernelOperator(BaseOperator):
         return out
 
     def diag(self):
-        """k(x_i, x_i) for the rows of X, shape (n,)."""
+        """Evaluate k(x_i, x_i).
+
+        Returns
+        -------
+        values : ndarray of shape (n,)
+            One number per row of X.
+        """
         return self.kernel.diag(self.X).astype(self.dtype, copy=False)
 
     def normal_matmat(self, V, weights=None):
-        """K.T @ (w * (K @ V)) in one pass: every block of K is formed once, used twice.
+        """Form K.T @ (w * (K @ V)) in one pass over the blocks of K.
 
         Parameters
         ----------
         V : ndarray of shape (m,) or (m, c)
+            Cast to the operator's precision.
 
         weights : ndarray of shape (n,) or None, default=None
             Weights w of the rows.
@@ -166,6 +177,7 @@ class KernelOperator(BaseOperator):
         Returns
         -------
         product : ndarray of shape (m,) or (m, c)
+            In the operator's precision.
 
         Notes
         -----
@@ -204,7 +216,7 @@ class KernelOperator(BaseOperator):
         return out.astype(self.dtype, copy=False).reshape(m, *V.shape[1:])
 
     def normal_matrix(self, weights=None, targets=None):
-        """K.T @ diag(w) @ K and K.T @ diag(w) @ Y, both in float64.
+        """Form the normal equations K.T diag(w) K and K.T diag(w) Y in float64.
 
         Parameters
         ----------
@@ -212,15 +224,15 @@ class KernelOperator(BaseOperator):
             Weights w of the rows, not negative.
 
         targets : ndarray of shape (n, c) or None, default=None
-            Y.
+            The right factor Y.
 
         Returns
         -------
         gram : ndarray of shape (m, m)
-            float64, Fortran-contiguous.
+            In float64, Fortran-contiguous.
 
         moment : ndarray of shape (m, c) or None
-            None if ``targets`` is.
+            In float64; None if ``targets`` is.
 
         Notes
         -----
@@ -260,11 +272,12 @@ class KernelOperator(BaseOperator):
         return gram, moment
 
     def as_linear_operator(self):
-        """The operator for SciPy's iterative solvers.
+        """Wrap the operator for SciPy's iterative solvers.
 
         Returns
         -------
         operator : scipy.sparse.linalg.LinearOperator
+            Shares this operator's data.
         """
         return LinearOperator(
             self.shape,

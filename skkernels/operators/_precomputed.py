@@ -29,6 +29,13 @@ class PrecomputedOperator(BaseOperator):
     -----
     A product reads the matrix once: n m numbers from memory, in blocks of rows whose
     boundaries depend on the shape only.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skkernels.operators import PrecomputedOperator
+    >>> PrecomputedOperator(np.array([[2.0, 1.0], [1.0, 3.0]])) @ np.ones(2)
+    array([3., 4.])
     """
 
     def __init__(self, K):
@@ -44,7 +51,18 @@ class PrecomputedOperator(BaseOperator):
         return PrecomputedOperator(self.K.T)
 
     def matmat(self, V):
-        """K @ V, see :meth:`KernelOperator.matmat`."""
+        """Multiply with the matrix: K @ V.
+
+        Parameters
+        ----------
+        V : ndarray of shape (m,) or (m, c)
+            Cast to the operator's precision.
+
+        Returns
+        -------
+        product : ndarray of shape (n,) or (n, c)
+            In the matrix's precision.
+        """
         V = self._check_right(V, self.shape[1]).astype(self.dtype, copy=False)
         out = np.empty((self.shape[0], *V.shape[1:]), self.dtype)
 
@@ -56,11 +74,33 @@ class PrecomputedOperator(BaseOperator):
         return out
 
     def rmatmat(self, U):
-        """K.T @ U, see :meth:`KernelOperator.rmatmat`."""
+        """Multiply with the transposed matrix: K.T @ U.
+
+        Parameters
+        ----------
+        U : ndarray of shape (n,) or (n, c)
+            Cast to the operator's precision.
+
+        Returns
+        -------
+        product : ndarray of shape (m,) or (m, c)
+            In the operator's precision.
+        """
         return self.T.matmat(U)
 
     def block(self, rows=None, columns=None):
-        """Dense part of the matrix, see :meth:`KernelOperator.block`."""
+        """Form a dense part of the kernel matrix.
+
+        Parameters
+        ----------
+        rows, columns : slice, ndarray of int or None, default=None
+            Which rows and columns; None means all.
+
+        Returns
+        -------
+        values : ndarray of shape (n_rows, n_columns)
+            Symmetric to the last bit if it is the whole of a symmetric operator.
+        """
         rows = slice(None) if rows is None else rows
         columns = slice(None) if columns is None else columns
         if isinstance(rows, slice) or isinstance(columns, slice):
@@ -68,20 +108,54 @@ class PrecomputedOperator(BaseOperator):
         return self.K[np.ix_(rows, columns)]
 
     def diag(self):
-        """The diagonal, shape (n,)."""
+        """Evaluate k(x_i, x_i).
+
+        Returns
+        -------
+        values : ndarray of shape (n,)
+            One number per row of X.
+        """
         return np.array(self.K.diagonal())
 
     def normal_matmat(self, V, weights=None):
-        """K.T @ (w * (K @ V)), see :meth:`KernelOperator.normal_matmat`."""
+        """Form K.T @ (w * (K @ V)) in one pass over the blocks of K.
+
+        Parameters
+        ----------
+        V : ndarray of shape (m,) or (m, c)
+            Cast to the operator's precision.
+
+        weights : ndarray of shape (n,) or None, default=None
+            Weights w of the rows.
+
+        Returns
+        -------
+        product : ndarray of shape (m,) or (m, c)
+            In the operator's precision.
+        """
         inner = self.matmat(V)
         if weights is not None:
             inner = (inner.T * np.asarray(weights, self.dtype)).T
         return self.rmatmat(inner)
 
     def normal_matrix(self, weights=None, targets=None):
-        """K.T @ diag(w) @ K and K.T @ diag(w) @ Y in float64.
+        """Form the normal equations K.T diag(w) K and K.T diag(w) Y in float64.
 
-        See :meth:`KernelOperator.normal_matrix`.
+        Parameters
+        ----------
+        weights : ndarray of shape (n,) or None, default=None
+            Weights w of the rows, not negative.
+
+        targets : ndarray of shape (n, c) or None, default=None
+            The right factor Y.
+
+        Returns
+        -------
+        gram : ndarray of shape (m, m)
+            In float64.
+
+        moment : ndarray of shape (m, c) or None
+            In float64; None if ``targets`` is.
         """
         m = self.shape[1]
         gram = np.zeros((m, m))
@@ -97,5 +171,11 @@ class PrecomputedOperator(BaseOperator):
         return gram, moment
 
     def as_linear_operator(self):
-        """The matrix for SciPy's iterative solvers."""
+        """Wrap the operator for SciPy's iterative solvers.
+
+        Returns
+        -------
+        operator : scipy.sparse.linalg.LinearOperator
+            Shares this operator's data.
+        """
         return aslinearoperator(self.K)

@@ -84,10 +84,18 @@ def validate(
 
 
 def _canonical(X):
-    """Sum the duplicate entries of a CSR matrix, without touching the user's copy."""
-    if sp.issparse(X) and not X.has_canonical_format:
+    """A CSR matrix without duplicate entries, with 32-bit indices if they suffice.
+
+    The user's matrix stays as it is.
+    """
+    if not sp.issparse(X):
+        return X
+    if not X.has_canonical_format:
         X = X.copy()
         X.sum_duplicates()
+    if X.indices.dtype != np.int32 and max(X.nnz, *X.shape) < 2**31:
+        indices, indptr = X.indices.astype(np.int32), X.indptr.astype(np.int32)
+        X = type(X)((X.data, indices, indptr), shape=X.shape)
     return X
 
 

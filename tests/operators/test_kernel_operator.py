@@ -321,7 +321,7 @@ def test_precomputed_operator_equals_its_matrix():
 
 
 def test_make_operator_stores_only_what_pays_and_fits():
-    X, _, rng = make_rows(300, 1, 40)
+    X, _, rng = make_rows(300, 1, 120)
     kernel = RBF(5.0)
     assert isinstance(make_operator(kernel, X), KernelOperator)
     stored = make_operator(kernel, X, n_products=100)
