@@ -1,0 +1,64 @@
+"""What the benchmark scripts share: interleaved timing, tables, JSON."""
+
+import json
+import resource
+import statistics
+import sys
+import time
+
+import skkernels
+
+
+def median_times(calls, runs, *, warm_up=1):
+    """Median seconds of each call, the calls taking turns so that drift hits all."""
+    for _ in range(warm_up):
+        for call in calls.values():
+            call()
+    times = {name: [] for name in calls}
+    for _ in range(runs):
+        for name, call in calls.items():
+            start = time.perf_counter()
+            call()
+            times[name].append(time.perf_counter() - start)
+    return {name: statistics.median(values) for name, values in times.items()}
+
+
+def peak_megabytes():
+    """Largest resident size of this process so far, in MiB."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (2**20 if sys.platform == "darwin" else 2**10)
+
+
+def resident_megabytes():
+    """Resident size of this process now, in MiB; its peak where that is not known."""
+    try:
+        with open("/proc/self/statm") as file:
+            return int(file.read().split()[1]) * resource.getpagesize() / 2**20
+    except OSError:
+        return peak_megabytes()
+
+
+def _format(value):
+    if isinstance(value, float):
+        return f"{value:.3g}" if abs(value) < 1000 else f"{value:.0f}"
+    return str(value)
+
+
+def print_table(rows, *, header=True):
+    """Print dictionaries as a Markdown table; columns in order of first appearance."""
+    columns = list(dict.fromkeys(name for row in rows for name in row))
+    if header:
+        print("| " + " | ".join(columns) + " |")
+        print("|" + "---|" * len(columns))
+    for row in rows:
+        cells = (_format(row[c]) if c in row else "-" for c in columns)
+        print("| " + " | ".join(cells) + " |", flush=True)
+
+
+def write_json(path, results):
+    """Write results with the version of the library, if a path is given."""
+    if path:
+        with open(path, "w") as file:
+            json.dump(
+                {"skkernels": skkernels.__version__, "results": results}, file, indent=1
+            )
