@@ -328,4 +328,4 @@ def _neighbor_distance(distances, weights, k):
     # the row itself, at infinity, comes last; too few neighbours: the farthest
     position = np.minimum((counts < k * (1 - 1e-12)).sum(axis=1), len(weights) - 2)
     kth = np.take_along_axis(sorted_distances, position[:, None], axis=1)[:, 0]
-    return _weighted_quantile(kth, weights, 0.5)
+    return _weighted_quantile(kth, weights, 0.5) or 1.0

@@ -7,15 +7,7 @@ change to one file.
 
 from sklearn.base import _fit_context
 from sklearn.callback import CallbackSupportMixin
-from sklearn.utils._param_validation import (
-    HasMethods,
-    Hidden,
-    Interval,
-    InvalidParameterError,
-    Options,
-    StrOptions,
-    validate_params,
-)
+from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.multiclass import _check_partial_fit_first_call
 from sklearn.utils.validation import (
     _check_feature_names,
@@ -27,11 +19,7 @@ from sklearn.utils.validation import (
 
 __all__ = [
     "CallbackSupportMixin",
-    "HasMethods",
-    "Hidden",
     "Interval",
-    "InvalidParameterError",
-    "Options",
     "StrOptions",
     "_check_feature_names",
     "_check_n_features",
@@ -40,5 +28,4 @@ __all__ = [
     "_fit_context",
     "check_is_fitted",
     "validate_data",
-    "validate_params",
 ]

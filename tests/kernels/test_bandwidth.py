@@ -109,6 +109,9 @@ def test_degenerate_data_give_a_length(rule):
         assert np.all(np.asarray(length) > 0) and np.all(np.isfinite(length))
         if rule in ("median", "mean", "n_neighbors:1"):
             assert length == 1.0
+    # distinct rows, whose distance underflows
+    for rule in ("median", "mean", "percentile:10", "n_neighbors:1"):
+        assert bandwidth([[0.0], [1e-200]], rule) == 1.0
 
 
 def test_zero_distances_are_dropped():

@@ -267,6 +267,8 @@ def test_arc_cosine_of_special_rows():
     assert K[1, 2] == 1.0 and K[1, 1] == 1.0
     assert K[1, 3] == pytest.approx(0.0, abs=1e-7)
     np.testing.assert_array_equal(ArcCosine(0).diag(X), [0.5, 1.0, 1.0, 1.0])
+    rounded = np.nextafter(np.ones(2, np.float32), np.float32(0))
+    np.testing.assert_array_equal(ArcCosine(0)._array_profile(rounded, np), 1.0)
     for order, factor in ((1, 1.0), (2, 3.0), (3, 15.0)):  # J_n(0) = pi (2n - 1)!!
         K = ArcCosine(order)(X)
         assert K[0, 0] == 0.0 and K[0, 2] == 0.0

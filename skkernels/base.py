@@ -1,0 +1,91 @@
+"""What the estimators of all families share."""
+
+import warnings
+from numbers import Real
+
+from sklearn.base import BaseEstimator
+
+from skkernels._version import __version__
+from skkernels.kernels import make_kernel
+from skkernels.utils._sklearn import Interval, StrOptions
+
+_DOC_ROOT = "https://skkernels.readthedocs.io/en/stable"
+
+#: Parameter constraints of the kernel parameters, for ``_parameter_constraints``.
+KERNEL_CONSTRAINTS = {
+    "kernel": [str, callable],
+    "gamma": [
+        Interval(Real, 0, None, closed="left"),
+        StrOptions({"scale", "median"}),
+        None,
+    ],
+    "degree": [Interval(Real, 0, None, closed="left")],
+    "coef0": [Interval(Real, None, None, closed="neither")],
+    "kernel_params": [dict, None],
+}
+
+
+class KernelEstimatorMixin(BaseEstimator):
+    """Base of the estimators with ``kernel, gamma, degree, coef0, kernel_params``.
+
+    They have a parameter ``random_state``, too.
+
+    It turns these parameters into a kernel with concrete numbers, declares what input
+    the kernel takes, links the HTML representation to the documentation, and notes the
+    version of skkernels in pickles.
+    """
+
+    _doc_link_module = "skkernels"
+    _doc_link_template = (
+        _DOC_ROOT + "/generated/{estimator_module}.{estimator_name}.html"
+    )
+
+    def _resolve_kernel(self, X, sample_weight=None):
+        """Set ``kernel_`` and ``gamma_`` from the parameters and the data."""
+        if self._is_precomputed():
+            self.kernel_, self.gamma_ = "precomputed", None
+            return self.kernel_
+        kernel = make_kernel(
+            self.kernel,
+            gamma=self.gamma,
+            degree=self.degree,
+            coef0=self.coef0,
+            kernel_params=self.kernel_params,
+        )
+        self.kernel_ = kernel.resolve(
+            X, sample_weight=sample_weight, random_state=self.random_state
+        )
+        self.gamma_ = self.kernel_.gamma_value
+        if self.kernel_.is_psd is False:
+            warnings.warn(
+                f"The kernel {self.kernel_!r} is not positive semi-definite: "
+                f"{type(self).__name__} may have no unique or no stable solution.",
+                UserWarning,
+                stacklevel=5,
+            )
+        return self.kernel_
+
+    def _is_precomputed(self):
+        return isinstance(self.kernel, str) and self.kernel == "precomputed"
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = not self._is_precomputed()
+        tags.input_tags.pairwise = self._is_precomputed()
+        return tags
+
+    def __getstate__(self):
+        return {**super().__getstate__(), "_skkernels_version": __version__}
+
+    def __setstate__(self, state):
+        state = dict(state)
+        version = state.pop("_skkernels_version", "unknown")
+        if version != __version__:
+            warnings.warn(
+                f"This {type(self).__name__} was pickled by skkernels {version} and is "
+                f"loaded by {__version__}. Its results may differ or be wrong; fit it "
+                "again to be safe.",
+                UserWarning,
+                stacklevel=2,
+            )
+        super().__setstate__(state)

@@ -1,0 +1,101 @@
+"""Choice of centers for Nystroem-type models."""
+
+import numpy as np
+from sklearn.cluster import kmeans_plusplus
+from sklearn.utils import check_random_state
+
+from skkernels.linalg import rpcholesky
+from skkernels.operators import make_operator
+from skkernels.utils._array import is_cupy, to_numpy
+from skkernels.utils._distinct import distinct_rows
+
+CENTER_SELECTIONS = ("uniform", "kmeans++", "rpcholesky")
+
+
+def select_centers(
+    kernel, X, n_centers, method="uniform", *, sample_weight=None, random_state=None
+):
+    """Choose rows of X as centers.
+
+    The choice is a function of the weighted set of rows and of ``random_state``: it
+    does not depend on the order of the rows, and an integer weight has exactly the
+    effect of repeating a row. No row is chosen twice, nor are two equal rows; if there
+    are no more than ``n_centers`` distinct rows, all of them are chosen.
+
+    Parameters
+    ----------
+    kernel : Kernel
+        Resolved kernel; used by "rpcholesky" only.
+
+    X : array or CSR matrix of shape (n, n_features)
+        Data.
+
+    n_centers : int
+        Number of centers wanted.
+
+    method : {"uniform", "kmeans++", "rpcholesky"}, default="uniform"
+        "uniform" draws rows without replacement with probabilities proportional to
+        their weights. "kmeans++" spreads the centers in Euclidean distance.
+        "rpcholesky" draws each center in proportion to what the kernel functions of
+        the centers before it leave unexplained.
+
+    sample_weight : array of shape (n,), default=None
+        Positive weights.
+
+    random_state : int, RandomState instance or None, default=None
+        Source of the draws.
+
+    Returns
+    -------
+    indices : ndarray of int of shape (n_chosen,)
+        Rows of X, in an order that depends on their values only. There may be fewer
+        than ``n_centers`` if rows are duplicated or if "rpcholesky" finds that fewer
+        explain everything.
+
+    Notes
+    -----
+    With r centers, "uniform" costs O(n n_features), "kmeans++" O(n r n_features),
+    "rpcholesky" n r kernel entries, O(n r^2) operations and ``8 n r`` bytes.
+
+    References
+    ----------
+    .. [1] P. S. Efraimidis and P. G. Spirakis, "Weighted random sampling with a
+       reservoir", Information Processing Letters 97, 2006.
+    .. [2] D. Arthur and S. Vassilvitskii, "k-means++: the advantages of careful
+       seeding", SODA 2007.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skkernels.coresets import select_centers
+    >>> from skkernels.kernels import RBF
+    >>> X = np.array([[0.0], [1.0], [1.0], [2.0]])
+    >>> sorted(select_centers(RBF(), X, 3).tolist())
+    [0, 1, 3]
+    """
+    if method not in CENTER_SELECTIONS:
+        raise ValueError(
+            f"method must be one of {CENTER_SELECTIONS}, got {method!r} instead."
+        )
+    first, inverse = distinct_rows(X)
+    if first.size <= n_centers:
+        return first
+    rng = check_random_state(random_state)
+    weights = None if sample_weight is None else to_numpy(sample_weight)
+    weights = np.bincount(inverse, weights, minlength=first.size).astype(np.float64)
+    if method == "uniform":
+        # The n_centers smallest of independent exponential times with these rates.
+        times = rng.exponential(size=first.size) / weights
+        chosen = np.argpartition(times, n_centers)[:n_centers]
+    elif method == "kmeans++":
+        rows = to_numpy(X[first]) if is_cupy(X) else X[first]
+        _, chosen = kmeans_plusplus(
+            rows, n_centers, sample_weight=weights, random_state=rng
+        )
+    else:
+        rows = X[first]
+        operator = make_operator(kernel, rows)
+        chosen = rpcholesky(
+            operator, n_centers, weights=weights, random_state=rng
+        ).pivots
+    return first[np.unique(chosen)]

@@ -1,0 +1,231 @@
+"""Rules that every estimator follows."""
+
+import pickle
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from joblib import dump, load
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn import config_context
+from sklearn.base import clone, is_classifier, is_regressor
+from sklearn.gaussian_process import kernels as gp
+from sklearn.model_selection import GridSearchCV
+from sklearn.utils import get_tags
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from skkernels import (
+    KernelRidge,
+    KernelRidgeClassifier,
+    NystroemKernelRidge,
+    NystroemKernelRidgeClassifier,
+    RandomFourierFeatures,
+)
+from skkernels.kernels import RBF, Matern, Polynomial, kernel_names
+from skkernels.utils import all_estimators
+
+
+def rbf_block(X, Z):
+    """A kernel as a function on arrays."""
+    X, Z = (a.toarray() if sp.issparse(a) else a for a in (X, Z))
+    return np.exp(-0.1 * ((X[:, None] - Z[None]) ** 2).sum(axis=2))
+
+
+KERNELS = [
+    {"kernel": "rbf", "gamma": "median"},
+    {"kernel": "laplacian", "gamma": None},
+    {"kernel": "exponential"},
+    {"kernel": "matern"},
+    {"kernel": "poly", "degree": 2, "gamma": None},
+    {"kernel": "cosine", "gamma": None},
+    {"kernel": "rational_quadratic"},
+    {"kernel": "imq"},
+    {"kernel": Matern(nu=1.2)},
+    {"kernel": Matern(nu=1.5) + 0.5 * Polynomial(degree=1)},
+    {"kernel": RBF(length_scale="median")},
+    {"kernel": 2.0 * gp.RBF(2.0) + gp.DotProduct()},
+    {"kernel": rbf_block},
+]
+
+VARIANTS = [
+    KernelRidge(),
+    KernelRidge(solver="cholesky"),
+    KernelRidge(solver="cg", tol=1e-10),
+    KernelRidge(kernel="precomputed"),
+    KernelRidge(kernel="precomputed", solver="cg", tol=1e-10),
+    *[KernelRidge(**params) for params in KERNELS],
+    KernelRidge(kernel="rbf", gamma="scale", solver="cg", tol=1e-10),
+    KernelRidgeClassifier(),
+    KernelRidgeClassifier(solver="cg", tol=1e-10),
+    KernelRidgeClassifier(class_weight="balanced"),
+    KernelRidgeClassifier(kernel="precomputed"),
+    KernelRidgeClassifier(kernel="laplacian"),
+    KernelRidgeClassifier(kernel=Matern(nu=1.2)),
+    NystroemKernelRidge(),
+    NystroemKernelRidge(fit_intercept=False),
+    NystroemKernelRidge(30, center_selection="kmeans++"),
+    NystroemKernelRidge(30, center_selection="rpcholesky"),
+    *[NystroemKernelRidge(**params) for params in KERNELS],
+    NystroemKernelRidgeClassifier(),
+    NystroemKernelRidgeClassifier(20, center_selection="kmeans++"),
+    NystroemKernelRidgeClassifier(20, center_selection="rpcholesky"),
+    RandomFourierFeatures(),
+]
+
+
+@parametrize_with_checks(VARIANTS)
+def test_scikit_learn_checks(estimator, check):
+    check(estimator)
+
+
+def test_no_estimator_is_forgotten():
+    assert {type(e) for e in VARIANTS} == {cls for _, cls in all_estimators()}
+
+
+ESTIMATORS = [pytest.param(cls(), id=name) for name, cls in all_estimators()]
+every = pytest.mark.parametrize("estimator", ESTIMATORS)
+
+
+def make_data(dtype=np.float64):
+    rng = np.random.RandomState(0)
+    X = rng.randn(60, 4).astype(dtype)
+    return X, (X[:, 0] + X[:, 1] ** 2 > 0.5).astype(int)
+
+
+def outputs(estimator, X):
+    """What the methods of a fitted estimator return."""
+    methods = ("predict", "decision_function", "transform")
+    return {m: getattr(estimator, m)(X) for m in methods if hasattr(estimator, m)}
+
+
+@every
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_precision_is_kept(estimator, dtype):
+    X, y = make_data(dtype)
+    target = y if is_classifier(estimator) else y.astype(dtype)
+    fitted = clone(estimator).fit(X, target)
+    for method, value in outputs(fitted, X).items():
+        if is_classifier(estimator) and method == "predict":
+            continue
+        assert value.dtype == dtype, method
+
+
+@every
+def test_inputs_are_not_changed(estimator):
+    X, y = make_data()
+    weights = np.linspace(0, 1, 60)
+    arrays = [X, y, weights]
+    before = [a.copy() for a in arrays]
+    takes_weights = is_classifier(estimator) or is_regressor(estimator)
+    fit_params = {"sample_weight": weights} if takes_weights else {}
+    outputs(clone(estimator).fit(X, y, **fit_params), X)
+    for array, copy in zip(arrays, before):
+        assert_array_equal(array, copy)
+
+
+@every
+def test_read_only_memory_map(estimator, tmp_path):
+    X, y = make_data()
+    dump((X, y), tmp_path / "data.joblib")
+    mapped, y_mapped = load(tmp_path / "data.joblib", mmap_mode="r")
+    assert isinstance(mapped, np.memmap) and not mapped.flags.writeable
+    estimator = clone(estimator).set_params(random_state=0)
+    expected = outputs(clone(estimator).fit(X, y), X)
+    got = outputs(clone(estimator).fit(mapped, y_mapped), mapped)
+    for method, value in got.items():
+        assert_array_equal(value, expected[method])
+
+
+@every
+def test_grid_search_in_processes(estimator):
+    if not (is_classifier(estimator) or is_regressor(estimator)):
+        pytest.skip("has no score")
+    X, y = make_data()
+    grid = {"gamma": [0.1, 1.0], "kernel": ["rbf"]}
+    serial = GridSearchCV(clone(estimator), grid, cv=2).fit(X, y)
+    parallel = GridSearchCV(clone(estimator), grid, cv=2, n_jobs=2).fit(X, y)
+    assert_allclose(
+        serial.cv_results_["mean_test_score"],
+        parallel.cv_results_["mean_test_score"],
+        rtol=1e-10,
+    )
+
+
+@every
+def test_pickle_notes_the_version(estimator):
+    X, y = make_data()
+    estimator = clone(estimator).set_params(random_state=0).fit(X, y)
+    state = estimator.__getstate__()
+    copy = pickle.loads(pickle.dumps(estimator))
+    for method, value in outputs(copy, X).items():
+        assert_array_equal(value, outputs(estimator, X)[method])
+    assert not hasattr(copy, "_skkernels_version")
+    old = type(estimator)()
+    with pytest.warns(UserWarning, match=r"pickled by skkernels 0\.0\.1"):
+        old.__setstate__({**state, "_skkernels_version": "0.0.1"})
+    with pytest.warns(UserWarning, match="unknown"):
+        del state["_skkernels_version"]
+        old.__setstate__(state)
+
+
+@every
+def test_documentation_link(estimator):
+    link = estimator._get_doc_link()
+    name = type(estimator).__name__
+    assert link.endswith(f".{name}.html") and "._" not in link
+    assert link in estimator._repr_html_()
+
+
+@every
+def test_default_kernel_takes_sparse_data_as_the_tag_says(estimator):
+    X, y = make_data()
+    X[X < 0] = 0
+    assert get_tags(estimator).input_tags.sparse
+    estimator = clone(estimator).set_params(random_state=0)
+    dense = outputs(clone(estimator).fit(X, y), X)
+    sparse = outputs(clone(estimator).fit(sp.csr_array(X), y), sp.csr_array(X))
+    for method, value in sparse.items():
+        assert_allclose(value, dense[method], rtol=1e-7, atol=1e-9)
+
+
+class TestErrorMessages:
+    """What a user reads who made a mistake."""
+
+    @every
+    def test_nan(self, estimator):
+        X, y = make_data()
+        X[3, 1] = np.nan
+        with pytest.raises(ValueError, match="contains NaN"):
+            clone(estimator).fit(X, y)
+
+    @every
+    def test_unknown_kernel(self, estimator):
+        X, y = make_data()
+        with pytest.raises(ValueError, match=r"'rbff'") as info:
+            clone(estimator).set_params(kernel="rbff").fit(X, y)
+        assert "rbf" in str(info.value).replace("rbff", "")
+
+    @every
+    @pytest.mark.parametrize("gamma", [-1.0, "wide", [1.0]])
+    def test_wrong_gamma(self, estimator, gamma):
+        X, y = make_data()
+        with pytest.raises(ValueError, match="'gamma' parameter of .* must be"):
+            clone(estimator).set_params(gamma=gamma).fit(X, y)
+
+    @every
+    def test_gamma_rule_for_a_kernel_without_distance(self, estimator):
+        if isinstance(estimator, RandomFourierFeatures):
+            pytest.skip("takes stationary kernels only")
+        X, y = make_data()
+        with pytest.raises(ValueError, match="gamma"):
+            clone(estimator).set_params(kernel="poly", gamma="median").fit(X, y)
+
+    def test_too_little_memory(self):
+        X, y = np.random.RandomState(0).randn(700, 2), np.zeros(700)
+        with config_context(working_memory=2), pytest.raises(ValueError) as info:
+            KernelRidge(solver="cholesky").fit(X, y)
+        for part in ("700 x 700", "3.7 MiB", "solver='cg'", "working_memory=4"):
+            assert part in str(info.value)
+
+    def test_names_of_kernels_are_known(self):
+        assert {"rbf", "laplacian", "matern", "linear"} <= set(kernel_names())
