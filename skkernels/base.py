@@ -9,8 +9,6 @@ from skkernels._version import __version__
 from skkernels.kernels import make_kernel
 from skkernels.utils._sklearn import Interval, StrOptions
 
-_DOC_ROOT = "https://skkernels.readthedocs.io/en/stable"
-
 #: Parameter constraints of the kernel parameters, for ``_parameter_constraints``.
 KERNEL_CONSTRAINTS = {
     "kernel": [str, callable],
@@ -31,14 +29,8 @@ class KernelEstimatorMixin(BaseEstimator):
     They have a parameter ``random_state``, too.
 
     It turns these parameters into a kernel with concrete numbers, declares what input
-    the kernel takes, links the HTML representation to the documentation, and notes the
-    version of skkernels in pickles.
+    the kernel takes, and notes the version of skkernels in pickles.
     """
-
-    _doc_link_module = "skkernels"
-    _doc_link_template = (
-        _DOC_ROOT + "/generated/{estimator_module}.{estimator_name}.html"
-    )
 
     def _resolve_kernel(self, X, sample_weight=None):
         """Set ``kernel_`` and ``gamma_`` from the parameters and the data."""

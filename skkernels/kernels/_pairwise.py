@@ -207,7 +207,9 @@ class PairwiseEngine:
     def _reduce_sparse(self, rows, columns):
         geometry = self.reduction.geometry
         if geometry == "cityblock":
-            return manhattan_distances(rows, columns)
+            return manhattan_distances(
+                _with_int_indices(rows), _with_int_indices(columns)
+            )
         values = safe_sparse_dot(rows, columns.T, dense_output=True)
         if geometry == "dot":
             return values
@@ -242,6 +244,15 @@ class PairwiseEngine:
         if row_factors is not None:
             out *= row_factors[:, None]
             out *= panels.factors[None, :]
+
+
+def _with_int_indices(rows):
+    """The CSR matrix with 32-bit indices, which scikit-learn's compiled code needs."""
+    if rows.indices.dtype != np.int32 or rows.indptr.dtype != np.int32:
+        rows = rows.copy()
+        rows.indices = rows.indices.astype(np.int32)
+        rows.indptr = rows.indptr.astype(np.int32)
+    return rows
 
 
 class DensePanels:

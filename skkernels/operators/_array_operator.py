@@ -59,16 +59,8 @@ class ArrayOperator(BaseOperator):
             return self
         return ArrayOperator(self.kernel, self.Z, self.X, backend=self.backend)
 
-    def _check_right(self, V, n_rows):
-        if V.ndim not in (1, 2) or V.shape[0] != n_rows:
-            raise ValueError(
-                f"An operator of shape {self.shape} cannot be multiplied with an array "
-                f"of shape {V.shape}: its length must be {n_rows}."
-            )
-        return V
-
-    def _row_ranges(self):
-        """Ranges of rows whose blocks, with temporaries, fit the memory at hand."""
+    def _rows_per_block(self):
+        """How many rows of the matrix, with temporaries, fit the memory at hand."""
         free = self.backend.free_bytes()
         share = memory_budget() // 4 if free is None else free
         per_row = 6 * self.dtype.itemsize * max(1, self.shape[1])
@@ -77,7 +69,7 @@ class ArrayOperator(BaseOperator):
 
     def _for_row_blocks(self, func):
         """Call ``func`` on ranges of rows; halve them once where memory runs out."""
-        size = self._row_ranges()
+        size = self._rows_per_block()
         start = 0
         retried = False
         while start < self.shape[0]:
@@ -92,22 +84,25 @@ class ArrayOperator(BaseOperator):
                 continue
             start = rows.stop
 
-    def _rows(self, rows, columns=slice(None)):
+    def _rows(self, rows, columns=slice(None), dtype=None):
         xp = self.xp
-        X = self.X[rows].astype(self.dtype, copy=False)
-        Z = self._columns[columns]
-        out = xp.zeros((X.shape[0], Z.shape[0]), dtype=self.dtype)
+        dtype = self.dtype if dtype is None else dtype
+        X = self.X[rows].astype(dtype, copy=False)
+        Z = self._columns[columns].astype(dtype, copy=False)
+        out = xp.zeros((X.shape[0], Z.shape[0]), dtype=dtype)
         for weight, term, center in self._terms:
             if term._diagonal_only:
                 if self.Z is None:
                     index = xp.arange(self.shape[0])
                     same = index[rows][:, None] == index[columns][None, :]
-                    diagonal = xp.asarray(term.diag(X), dtype=self.dtype)
+                    diagonal = xp.asarray(term.diag(X), dtype=dtype)
                     out += weight * xp.where(same, diagonal[:, None], 0)
                 continue
             if term._has_row_terms:
                 out += weight * xp.asarray(term._row_terms(X))[:, None]
                 out += weight * xp.asarray(term._row_terms(Z))[None, :]
+            if center is not None:
+                center = center.astype(dtype)
             out += weight * array_block(term, X, Z, xp, center=center)
         return out
 
@@ -161,7 +156,7 @@ class ArrayOperator(BaseOperator):
             moment = xp.zeros((m, targets.shape[1]), dtype=np.float64)
 
         def add(rows):
-            K = self._rows(rows).astype(np.float64)
+            K = self._rows(rows, dtype=np.float64)
             weighted = K
             if weights is not None:
                 weighted = K * weights[rows].astype(np.float64)[:, None]

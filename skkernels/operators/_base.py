@@ -12,7 +12,7 @@ class BaseOperator:
         return self.matmat(V)
 
     def _check_right(self, V, n_rows):
-        V = np.asarray(V)
+        V = V if hasattr(V, "ndim") else np.asarray(V)
         if V.ndim not in (1, 2) or V.shape[0] != n_rows:
             raise ValueError(
                 f"An operator of shape {self.shape} cannot be multiplied with an array "

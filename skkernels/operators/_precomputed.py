@@ -3,6 +3,7 @@
 import numpy as np
 from scipy.sparse.linalg import aslinearoperator
 
+from ..utils._array import get_namespace
 from ..utils._parallel import map_blocks, row_blocks
 from ._base import BaseOperator
 
@@ -42,6 +43,7 @@ class PrecomputedOperator(BaseOperator):
         if K.ndim != 2:
             raise ValueError(f"A kernel matrix must have 2 dimensions, got {K.ndim}.")
         self.K = K
+        self.xp = get_namespace(K)
         self.shape = K.shape
         self.dtype = K.dtype
 
@@ -64,6 +66,8 @@ class PrecomputedOperator(BaseOperator):
             In the matrix's precision.
         """
         V = self._check_right(V, self.shape[1]).astype(self.dtype, copy=False)
+        if self.xp is not np:  # the device has threads of its own
+            return self.K @ V
         out = np.empty((self.shape[0], *V.shape[1:]), self.dtype)
 
         def fill(rows):
@@ -104,8 +108,8 @@ class PrecomputedOperator(BaseOperator):
         rows = slice(None) if rows is None else rows
         columns = slice(None) if columns is None else columns
         if isinstance(rows, slice) or isinstance(columns, slice):
-            return np.array(self.K[rows, columns])
-        return self.K[np.ix_(rows, columns)]
+            return self.xp.array(self.K[rows, columns])
+        return self.K[self.xp.ix_(rows, columns)]
 
     def diag(self):
         """Evaluate k(x_i, x_i).
@@ -115,7 +119,7 @@ class PrecomputedOperator(BaseOperator):
         values : ndarray of shape (n,)
             One number per row of X.
         """
-        return np.array(self.K.diagonal())
+        return self.xp.array(self.K.diagonal())
 
     def normal_matmat(self, V, weights=None):
         """Form K.T @ (w * (K @ V)) in one pass over the blocks of K.
@@ -135,7 +139,7 @@ class PrecomputedOperator(BaseOperator):
         """
         inner = self.matmat(V)
         if weights is not None:
-            inner = (inner.T * np.asarray(weights, self.dtype)).T
+            inner = (inner.T * self.xp.asarray(weights, self.dtype)).T
         return self.rmatmat(inner)
 
     def normal_matrix(self, weights=None, targets=None):
@@ -157,17 +161,17 @@ class PrecomputedOperator(BaseOperator):
         moment : ndarray of shape (m, c) or None
             In float64; None if ``targets`` is.
         """
-        m = self.shape[1]
-        gram = np.zeros((m, m))
-        moment = None if targets is None else np.zeros((m, targets.shape[1]))
+        xp, m = self.xp, self.shape[1]
+        gram = xp.zeros((m, m))
+        moment = None if targets is None else xp.zeros((m, targets.shape[1]))
         for rows in row_blocks(self.shape[0], 8 * _ROWS):
-            K = np.asarray(self.K[rows], np.float64)
+            K = xp.asarray(self.K[rows], np.float64)
             weighted = K
             if weights is not None:
-                weighted = K * np.asarray(weights[rows], np.float64)[:, None]
+                weighted = K * xp.asarray(weights[rows], np.float64)[:, None]
             gram += weighted.T @ K
             if targets is not None:
-                moment += weighted.T @ np.asarray(targets[rows], np.float64)
+                moment += weighted.T @ xp.asarray(targets[rows], np.float64)
         return gram, moment
 
     def as_linear_operator(self):

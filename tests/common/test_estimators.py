@@ -169,14 +169,6 @@ def test_pickle_notes_the_version(estimator):
 
 
 @every
-def test_documentation_link(estimator):
-    link = estimator._get_doc_link()
-    name = type(estimator).__name__
-    assert link.endswith(f".{name}.html") and "._" not in link
-    assert link in estimator._repr_html_()
-
-
-@every
 def test_default_kernel_takes_sparse_data_as_the_tag_says(estimator):
     X, y = make_data()
     X[X < 0] = 0
