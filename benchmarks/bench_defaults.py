@@ -1,7 +1,7 @@
 """Every supervised estimator with its defaults, on ordinary data, beside peers.
 
-Nothing is tuned and nothing is scaled: this is what a user gets who sets nothing. Scores
-are accuracy or R^2, the mean over 5-fold cross-validation for scikit-learn's bundled
+Nothing is tuned and nothing is scaled: this is what a user gets who sets nothing.
+Scores are accuracy or R^2, the mean over 5-fold cross-validation for scikit-learn's bundled
 data and one 80/20 split (at most 10 000 rows) for the files of SKKERNELS_DATA::
 
     SKKERNELS_DATA=folder python benchmarks/bench_defaults.py --json defaults.json
@@ -24,8 +24,8 @@ from sklearn.ensemble import (
 from sklearn.kernel_ridge import KernelRidge as SklearnKernelRidge
 from sklearn.model_selection import KFold, StratifiedKFold, cross_val_score
 from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
-from sklearn.preprocessing import StandardScaler
 from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC, SVR
 
 from skkernels.utils import all_estimators

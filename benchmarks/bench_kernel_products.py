@@ -4,13 +4,13 @@ Run from anywhere, on a quiet machine::
 
     python benchmarks/bench_kernel_products.py --json products.json
 
-Every figure is the median of several runs, all peers in one process run. The roofline of
-a product is the time that its arithmetic alone would take::
+Every figure is the median of several runs, all peers in one process run. The roofline
+of a product is the time that its arithmetic alone would take::
 
     2 n m (d + columns) / GEMM rate + n m / exp rate
 
-with both rates measured in the same run, in cache, on the same number of threads. exp is
-this library's own vectorised one, so a faster exp makes the roofline harder to reach.
+with both rates measured in the same run, in cache, on the same number of threads. exp
+is this library's own vectorised one: a faster exp makes the roofline harder to reach.
 """
 
 import argparse
@@ -165,8 +165,8 @@ def bench_products(args):
                     if not name.startswith("matern 1.2") or n * n <= 2**25:
                         calls["scikit-learn"] = scikit_learn(X, Z, V, name, gamma, nu)
                     if name in ("rbf", "exponential"):
-                        calls["numpy blocks"] = lambda X=X, Z=Z, V=V, name=name: (
-                            blocked_numpy(X, Z, V, gamma, name)
+                        calls["numpy blocks"] = lambda X=X, Z=Z, V=V, g=gamma, k=name: (
+                            blocked_numpy(X, Z, V, g, k)
                         )
                         if available("torch"):
                             calls["torch"] = torch_product(X, Z, V, gamma, name)

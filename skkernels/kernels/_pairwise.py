@@ -256,7 +256,7 @@ def _with_int_indices(rows):
 
 
 class DensePanels:
-    """Prepared columns: ``columns[p, k, j]`` is feature k of column ``p * PANEL + j``."""
+    """Prepared columns: ``columns[p, k, j]``, feature k of column ``p * PANEL + j``."""
 
     def __init__(self, columns, norms, factors, n_columns):
         self.columns = columns
