@@ -6,7 +6,7 @@ import statistics
 import sys
 import time
 
-import skkernels
+from skkernels.utils._show_versions import dependency_info, system_info
 
 
 def median_times(calls, runs, *, warm_up=1):
@@ -62,9 +62,12 @@ def print_table(rows, *, header=True):
 
 
 def write_json(path, results):
-    """Write results with the version of the library, if a path is given."""
+    """Write results with the machine and the versions they hold for, if asked to."""
     if path:
+        record = {
+            "system": system_info(),
+            "versions": dependency_info(),
+            "results": results,
+        }
         with open(path, "w") as file:
-            json.dump(
-                {"skkernels": skkernels.__version__, "results": results}, file, indent=1
-            )
+            json.dump(record, file, indent=1, default=str)

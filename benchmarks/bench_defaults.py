@@ -1,8 +1,8 @@
 """Every supervised estimator with its defaults, on ordinary data, beside peers.
 
 Nothing is tuned and nothing is scaled: this is what a user gets who sets nothing.
-Scores are accuracy or R^2, the mean over 5-fold cross-validation for scikit-learn's bundled
-data and one 80/20 split (at most 10 000 rows) for the files of SKKERNELS_DATA::
+Scores are accuracy or R^2: the mean over 5-fold cross-validation for scikit-learn's
+bundled data, one 80/20 split (at most 10 000 rows) for the files of SKKERNELS_DATA::
 
     SKKERNELS_DATA=folder python benchmarks/bench_defaults.py --json defaults.json
 """

@@ -23,8 +23,8 @@ from sklearn.gaussian_process.kernels import Matern as SklearnMatern
 from sklearn.metrics.pairwise import pairwise_kernels
 from threadpoolctl import threadpool_limits
 
-from skkernels.kernels import RBF, Exponential, Matern
-from skkernels.operators import KernelOperator
+from skkernels.kernels import RBF, Exponential, Matern, _pairwise
+from skkernels.operators import KernelOperator, PrecomputedOperator, _parts
 from skkernels.utils._jit import njit
 from skkernels.utils._parallel import map_blocks
 from skkernels.utils._vecmath import exp2
@@ -200,7 +200,7 @@ def bench_products(args):
 
 
 def bench_threads(args):
-    """One thread against all, and half the tiles of a symmetric product."""
+    """One thread against all."""
     rows = []
     n_threads = numba.get_num_threads()
     rng = np.random.default_rng(0)
@@ -209,10 +209,9 @@ def bench_threads(args):
             n = args.n or SIZES[d]
             X, Z = rng.standard_normal((2, n, d)).astype(dtype)
             v = rng.standard_normal(n).astype(dtype)
-            full = KernelOperator(RBF(np.sqrt(d)), X, Z)
-            symmetric = KernelOperator(RBF(np.sqrt(d)), X)
+            op = KernelOperator(RBF(np.sqrt(d)), X, Z)
 
-            def serial(op=full, v=v):
+            def serial(op=op, v=v):
                 numba.set_num_threads(1)
                 try:
                     op @ v
@@ -220,21 +219,86 @@ def bench_threads(args):
                     numba.set_num_threads(n_threads)
 
             times = median_times(
-                {
-                    "all": lambda op=full, v=v: op @ v,
-                    "one": serial,
-                    "symmetric": lambda op=symmetric, v=v: op @ v,
-                },
-                args.runs,
+                {"all": lambda op=op, v=v: op @ v, "one": serial}, args.runs
             )
             rows.append(
                 {
                     "dtype": np.dtype(dtype).name,
                     "d": d,
-                    "one thread / all": times["one"] / times["all"],
-                    "full / symmetric": times["all"] / times["symmetric"],
+                    "one thread ms": 1e3 * times["one"],
+                    f"{n_threads} threads ms": 1e3 * times["all"],
+                    "speed-up": times["one"] / times["all"],
                 }
             )
+    return rows
+
+
+def bench_routes(args):
+    """Explicit differences against the matrix product, by the number of features."""
+    rows = []
+    rng = np.random.default_rng(0)
+    n = args.n or 8192
+    default = _pairwise.MAX_EXPLICIT_FEATURES
+    for dtype in (np.float32, np.float64):
+        for d in (4, 8, 12, 16, 20, 24, 32):
+            X, Z = rng.standard_normal((2, n, d)).astype(dtype)
+            for columns in (1, 16):
+                V = rng.standard_normal((n, columns)).astype(dtype)
+                V = V[:, 0] if columns == 1 else V
+                calls = {}
+                for route, limit in (("explicit", d), ("product", 0)):
+                    _pairwise.MAX_EXPLICIT_FEATURES = limit
+                    op = KernelOperator(RBF(np.sqrt(d)), X, Z)
+                    calls[route] = lambda op=op, V=V: op @ V
+                _pairwise.MAX_EXPLICIT_FEATURES = default
+                times = median_times(calls, args.runs)
+                rows.append(
+                    {
+                        "dtype": np.dtype(dtype).name,
+                        "d": d,
+                        "columns": columns,
+                        "explicit ms": 1e3 * times["explicit"],
+                        "matrix product ms": 1e3 * times["product"],
+                    }
+                )
+    return rows
+
+
+def bench_symmetric(args):
+    """Half the tiles against all of them against a stored matrix, by features."""
+    rows = []
+    rng = np.random.default_rng(0)
+    n = args.n or 8192
+    default = _parts._MIN_SYMMETRIC_FEATURES
+    for dtype in (np.float32, np.float64):
+        for d in (3, 6, 12, 24, 48, 96):
+            X = rng.standard_normal((n, d)).astype(dtype)
+            for columns in (1, 16):
+                V = rng.standard_normal((n, columns)).astype(dtype)
+                V = V[:, 0] if columns == 1 else V
+                full = KernelOperator(RBF(np.sqrt(d)), X, X)
+                half = KernelOperator(RBF(np.sqrt(d)), X)
+                stored = PrecomputedOperator(half.block())
+                _parts._MIN_SYMMETRIC_FEATURES = dict.fromkeys(default, 0)
+                times = median_times(
+                    {
+                        "full": lambda op=full, V=V: op @ V,
+                        "half": lambda op=half, V=V: op @ V,
+                        "stored": lambda op=stored, V=V: op @ V,
+                    },
+                    args.runs,
+                )
+                _parts._MIN_SYMMETRIC_FEATURES = default
+                rows.append(
+                    {
+                        "dtype": np.dtype(dtype).name,
+                        "d": d,
+                        "columns": columns,
+                        "all tiles ms": 1e3 * times["full"],
+                        "half the tiles ms": 1e3 * times["half"],
+                        "stored ms": 1e3 * times["stored"],
+                    }
+                )
     return rows
 
 
@@ -258,6 +322,15 @@ def bench_gram(args):
     ]
 
 
+PARTS = {
+    "products": bench_products,
+    "threads": bench_threads,
+    "gram": bench_gram,
+    "routes": bench_routes,
+    "symmetric": bench_symmetric,
+}
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--runs", type=int, default=7)
@@ -268,6 +341,7 @@ def main():
         nargs="+",
         default=["rbf", "exponential", "matern 1.2", "matern 2.5"],
     )
+    parser.add_argument("--parts", nargs="+", default=list(PARTS), choices=list(PARTS))
     parser.add_argument("--keops", action="store_true", help="needs a C++ compiler")
     parser.add_argument("--json", default=None)
     args = parser.parse_args()
@@ -276,9 +350,7 @@ def main():
     )
     with threadpool_limits(numba.get_num_threads(), user_api="blas"):
         results = {
-            "threads": bench_threads(args),
-            "gram": bench_gram(args),
-            "products": bench_products(args),
+            name: bench(args) for name, bench in PARTS.items() if name in args.parts
         }
     for title, rows in results.items():
         print(f"\n{title}")
