@@ -5,7 +5,7 @@ from sklearn.cluster import kmeans_plusplus
 from sklearn.utils import check_random_state
 
 from skkernels.linalg import rpcholesky
-from skkernels.operators import make_operator
+from skkernels.operators import make_operator, memory_budget
 from skkernels.utils._array import is_cupy, to_numpy
 from skkernels.utils._distinct import distinct_rows
 
@@ -55,7 +55,9 @@ def select_centers(
     Notes
     -----
     With r centers, "uniform" costs O(n n_features), "kmeans++" O(n r n_features),
-    "rpcholesky" n r kernel entries, O(n r^2) operations and ``8 n r`` bytes.
+    "rpcholesky" n r kernel entries, O(n r^2) operations and ``8 n r`` bytes. Where
+    that is more than half of the memory budget, "rpcholesky" chooses among as many
+    rows as fit, drawn as "uniform" draws, but among at least 4 r.
 
     References
     ----------
@@ -84,18 +86,27 @@ def select_centers(
     weights = None if sample_weight is None else to_numpy(sample_weight)
     weights = np.bincount(inverse, weights, minlength=first.size).astype(np.float64)
     if method == "uniform":
-        # The n_centers smallest of independent exponential times with these rates.
-        times = rng.exponential(size=first.size) / weights
-        chosen = np.argpartition(times, n_centers)[:n_centers]
+        chosen = _draw(weights, n_centers, rng)
     elif method == "kmeans++":
         rows = to_numpy(X[first]) if is_cupy(X) else X[first]
         _, chosen = kmeans_plusplus(
             rows, n_centers, sample_weight=weights, random_state=rng
         )
     else:
-        rows = X[first]
-        operator = make_operator(kernel, rows)
+        # The factor of all rows may take half of the memory budget.
+        n_rows = max(memory_budget() // (16 * n_centers), 4 * n_centers)
+        if n_rows < first.size:
+            drawn = np.sort(_draw(weights, n_rows, rng))
+            first, weights = first[drawn], None
+        operator = make_operator(kernel, X[first])
         chosen = rpcholesky(
             operator, n_centers, weights=weights, random_state=rng
         ).pivots
     return first[np.unique(chosen)]
+
+
+def _draw(weights, size, rng):
+    """Draw positions without replacement, proportionally to the weights."""
+    # The smallest of independent exponential times with these rates.
+    times = rng.exponential(size=weights.size) / weights
+    return np.argpartition(times, size)[:size]

@@ -9,6 +9,9 @@ from sklearn.utils import check_random_state
 from skkernels.linalg._cholesky import triangular_solve
 from skkernels.operators import check_memory
 from skkernels.utils._array import get_namespace, to_numpy
+from skkernels.utils._parallel import map_blocks, row_blocks, single_threaded_blas
+
+_COLUMNS = 2048
 
 
 @dataclass(frozen=True)
@@ -118,22 +121,44 @@ def rpcholesky(op, rank, *, weights=None, tol=1e-13, random_state=None):
         done = pivots.size
         H = np.array(to_numpy(op.block(candidates, candidates)), dtype=np.float64)
         G = to_numpy(F[:done, candidates])
-        H -= G.T @ G
+        with single_threaded_blas():
+            H -= G.T @ G
         accepted, L = _accept(H, rng.uniform(size=block_size), floor, rank - done)
         # Whatever a rejected candidate has left is rounding error only.
         exhausted = candidates[np.diagonal(H) <= floor]
         new = candidates[accepted]
         if new.size:
-            rows = xp.asarray(op.block(new, None), dtype=np.float64)
-            rows -= F[:done, new].T @ F[:done]
-            F[done : done + new.size] = triangular_solve(xp.asarray(L), rows)
-            residual -= (F[done : done + new.size] ** 2).sum(axis=0)
-            residual = xp.clip(residual, 0.0, None)
+            _append(F, done, op.block(new, None), new, xp.asarray(L), residual)
             pivots = np.concatenate([pivots, new])
         residual[pivots] = 0.0
         residual[exhausted] = 0.0
         traces.append(float(residual.sum()))
     return RPCholeskyResult(pivots, F[: pivots.size].T, np.array(traces))
+
+
+def _append(F, done, rows, new, L, residual):
+    """Append the factor's rows for new pivots, and reduce the residual diagonal.
+
+    Columns go through the pool in blocks: BLAS threads of NumPy and of SciPy, used in
+    turns, would wait for each other.
+    """
+    xp = get_namespace(F)
+    left = F[:done, new].T
+    stop = done + new.size
+
+    def append(columns):
+        part = xp.asarray(rows[:, columns], dtype=np.float64)
+        part = triangular_solve(L, part - left @ F[:done, columns])
+        F[done:stop, columns] = part
+        rest = residual[columns] - (part**2).sum(axis=0)
+        residual[columns] = xp.clip(rest, 0.0, None)
+
+    n = residual.size
+    if xp is np:
+        work = 2.0 * n * new.size * stop
+        map_blocks(append, row_blocks(n, _COLUMNS), work=work)
+    else:
+        append(slice(0, n))
 
 
 def _accept(H, uniforms, floor, limit):

@@ -32,7 +32,7 @@ class NystroemKernelRidge(MultiOutputMixin, RegressorMixin, BaseNystroemKernelRi
         "rpcholesky" needs fewer centers for the same error where the data are
         clustered or of low dimension, but ``8 n_samples n_centers`` bytes.
 
-    alpha : float or array-like of shape (n_targets,), default=1.0
+    alpha : float or array-like of shape (n_targets,), default=0.1
         Ridge strength, not divided by the number of samples: the same as in
         :class:`KernelRidge`. An array has one value for each target.
 
@@ -152,7 +152,7 @@ class NystroemKernelRidge(MultiOutputMixin, RegressorMixin, BaseNystroemKernelRi
         n_centers=1000,
         *,
         center_selection="uniform",
-        alpha=1.0,
+        alpha=0.1,
         kernel="rbf",
         gamma="scale",
         degree=3,

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 from numpy.testing import assert_allclose, assert_array_equal
+from sklearn import config_context
 
 from skkernels.coresets import CENTER_SELECTIONS, select_centers
 from skkernels.kernels import RBF
@@ -84,6 +85,16 @@ def test_spread_methods_find_the_clusters():
     for method in ("kmeans++", "rpcholesky"):
         indices = select_centers(RBF(), X, 12, method, random_state=0)
         assert set(range(500, 509)) <= set(indices.tolist())
+
+
+def test_rpcholesky_within_the_memory_budget():
+    # 1 MiB holds half of the factor of 3276 rows by 20 centers; there are 6000 rows.
+    X = np.random.RandomState(0).randn(6000, 3)
+    X[::2] *= 1e-3  # the half of the rows that one center explains
+    with config_context(working_memory=1):
+        indices = select_centers(RBF(), X, 20, "rpcholesky", random_state=0)
+    assert len(indices) == 20
+    assert (indices % 2 == 0).sum() <= 2
 
 
 def test_unknown_method(X):

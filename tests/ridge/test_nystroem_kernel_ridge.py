@@ -122,7 +122,7 @@ def test_order_of_samples_does_not_matter(data, selection):
 def test_partial_fit_is_fit(data, fit_intercept, weighted):
     X, y, Y, X_test = data
     weights = np.random.RandomState(0).uniform(0, 2, 400) if weighted else None
-    params = {"center_selection": X[:30], "gamma": 0.3}
+    params = {"center_selection": X[:30], "gamma": 0.3, "alpha": 1.0}
     whole = NystroemKernelRidge(fit_intercept=fit_intercept, **params)
     whole.fit(X, Y, sample_weight=weights)
     parts = clone(whole)
