@@ -9,14 +9,13 @@ import time
 from skkernels.utils._show_versions import dependency_info, system_info
 
 
-def median_times(calls, runs, *, warm_up=1):
+def median_times(calls, runs):
     """Median seconds of each call, the calls taking turns so that drift hits all."""
-    for _ in range(warm_up):
-        for call in calls.values():
-            call()
     times = {name: [] for name in calls}
     for _ in range(runs):
         for name, call in calls.items():
+            # Untimed: threads of the call before may still spin, its own may sleep.
+            call()
             start = time.perf_counter()
             call()
             times[name].append(time.perf_counter() - start)

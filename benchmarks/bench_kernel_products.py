@@ -14,11 +14,19 @@ is this library's own vectorised one: a faster exp makes the roofline harder to 
 """
 
 import argparse
+import math
 import platform
+import time
 
 import numba
 import numpy as np
-from _harness import median_times, print_table, write_json
+from _harness import (
+    median_times,
+    peak_megabytes,
+    print_table,
+    resident_megabytes,
+    write_json,
+)
 from sklearn.gaussian_process.kernels import Matern as SklearnMatern
 from sklearn.metrics.pairwise import pairwise_kernels
 from threadpoolctl import threadpool_limits
@@ -113,7 +121,7 @@ def keops_product(X, Z, V, gamma, name):
     v = torch.from_numpy(V if V.ndim == 2 else V[:, None])
     squared = ((x - z) ** 2).sum(-1)
     if name == "exponential":
-        K = (-np.sqrt(2 * gamma) * squared.sqrt()).exp()
+        K = (-math.sqrt(2 * gamma) * squared.sqrt()).exp()
     else:
         K = (-gamma * squared).exp()
     return lambda: K @ v
@@ -137,10 +145,10 @@ def scikit_learn(X, Z, V, kernel, gamma, nu):
 
 def bench_products(args):
     rows = []
-    for dtype in (np.float32, np.float64):
+    for dtype in map(np.dtype, args.dtypes):
         peak = ceilings(dtype, args.runs)
         print(
-            f"{np.dtype(dtype)}: GEMM {peak['gemm'] / 1e9:.0f} GFLOP/s, "
+            f"{dtype}: GEMM {peak['gemm'] / 1e9:.0f} GFLOP/s, "
             f"exp {peak['exp'] / 1e9:.1f} G/s on {numba.get_num_threads()} threads"
         )
         for d in args.features:
@@ -184,7 +192,7 @@ def bench_products(args):
                     floor = n * n * (2 * (d + columns) / peak["gemm"] + 1 / peak["exp"])
                     row = {
                         "kernel": name,
-                        "dtype": np.dtype(dtype).name,
+                        "dtype": dtype.name,
                         "d": d,
                         "n": n,
                         "columns": columns,
@@ -204,7 +212,7 @@ def bench_threads(args):
     rows = []
     n_threads = numba.get_num_threads()
     rng = np.random.default_rng(0)
-    for dtype in (np.float32, np.float64):
+    for dtype in map(np.dtype, args.dtypes):
         for d in args.features:
             n = args.n or SIZES[d]
             X, Z = rng.standard_normal((2, n, d)).astype(dtype)
@@ -223,7 +231,7 @@ def bench_threads(args):
             )
             rows.append(
                 {
-                    "dtype": np.dtype(dtype).name,
+                    "dtype": dtype.name,
                     "d": d,
                     "one thread ms": 1e3 * times["one"],
                     f"{n_threads} threads ms": 1e3 * times["all"],
@@ -239,7 +247,7 @@ def bench_routes(args):
     rng = np.random.default_rng(0)
     n = args.n or 8192
     default = _pairwise.MAX_EXPLICIT_FEATURES
-    for dtype in (np.float32, np.float64):
+    for dtype in map(np.dtype, args.dtypes):
         for d in (4, 8, 12, 16, 20, 24, 32):
             X, Z = rng.standard_normal((2, n, d)).astype(dtype)
             for columns in (1, 16):
@@ -254,7 +262,7 @@ def bench_routes(args):
                 times = median_times(calls, args.runs)
                 rows.append(
                     {
-                        "dtype": np.dtype(dtype).name,
+                        "dtype": dtype.name,
                         "d": d,
                         "columns": columns,
                         "explicit ms": 1e3 * times["explicit"],
@@ -270,7 +278,7 @@ def bench_symmetric(args):
     rng = np.random.default_rng(0)
     n = args.n or 8192
     default = _parts._MIN_SYMMETRIC_FEATURES
-    for dtype in (np.float32, np.float64):
+    for dtype in map(np.dtype, args.dtypes):
         for d in (3, 6, 12, 24, 48, 96):
             X = rng.standard_normal((n, d)).astype(dtype)
             for columns in (1, 16):
@@ -291,7 +299,7 @@ def bench_symmetric(args):
                 _parts._MIN_SYMMETRIC_FEATURES = default
                 rows.append(
                     {
-                        "dtype": np.dtype(dtype).name,
+                        "dtype": dtype.name,
                         "d": d,
                         "columns": columns,
                         "all tiles ms": 1e3 * times["full"],
@@ -322,7 +330,26 @@ def bench_gram(args):
     ]
 
 
+def bench_memory(args):
+    """Peak memory of one product with n = m = 100 000 above the data."""
+    rows = []
+    rng = np.random.default_rng(0)
+    n = args.n or 100_000
+    for d in (10, 50):
+        X = rng.standard_normal((n, d)).astype(np.float32)
+        v = rng.standard_normal(n).astype(np.float32)
+        KernelOperator(RBF(np.sqrt(d)), X[:4096]) @ v[:4096]
+        before = resident_megabytes()
+        start = time.perf_counter()
+        KernelOperator(RBF(np.sqrt(d)), X) @ v
+        seconds = time.perf_counter() - start
+        above = peak_megabytes() - before
+        rows.append({"n": n, "d": d, "seconds": seconds, "MiB above the data": above})
+    return rows
+
+
 PARTS = {
+    "memory": bench_memory,
     "products": bench_products,
     "threads": bench_threads,
     "gram": bench_gram,
@@ -335,6 +362,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--runs", type=int, default=7)
     parser.add_argument("--n", type=int, default=None, help="rows and columns")
+    parser.add_argument("--dtypes", nargs="+", default=["float32", "float64"])
     parser.add_argument("--features", type=int, nargs="+", default=list(SIZES))
     parser.add_argument(
         "--kernels",

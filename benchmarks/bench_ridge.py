@@ -4,8 +4,9 @@ Run on a quiet machine::
 
     SKKERNELS_DATA=folder python benchmarks/bench_ridge.py --json ridge.json
 
-Every fit runs in a process of its own, which has compiled or loaded what it needs
-before; its memory is the peak of that process above what it held before the fit.
+Every model runs in a process of its own, which has compiled or loaded what it needs
+before. Memory is the peak of that process in the first fit above what it held before.
+Fits differ in their random centers.
 """
 
 import argparse
@@ -16,6 +17,7 @@ import time
 import numpy as np
 from _data import REGRESSION, available, index_model, load
 from _harness import peak_megabytes, print_table, resident_megabytes, write_json
+from sklearn.base import clone
 from sklearn.kernel_approximation import Nystroem
 from sklearn.kernel_ridge import KernelRidge as SklearnKernelRidge
 from sklearn.linear_model import Ridge
@@ -23,7 +25,7 @@ from sklearn.pipeline import make_pipeline
 
 from skkernels import KernelRidge, NystroemKernelRidge
 
-EXACT_ROWS = 10_000
+EXACT_ROWS = 8_000
 N_CENTERS = 2000
 
 
@@ -55,35 +57,40 @@ def nystroem_models(gamma):
     }
 
 
-def run_once(task):
-    kind, data, name = task
+def rows_of(kind, data):
+    """Train and test rows of a task."""
     if data == "index model":
         X, y = index_model(125_000)
-        X_train, X_test, y_train, y_test = (
-            X[:100_000],
-            X[100_000:],
-            y[:100_000],
-            y[100_000:],
-        )
-    else:
-        X_train, X_test, y_train, y_test = load(
-            data, EXACT_ROWS * 5 // 4 if kind == "exact" else None
-        )
+        return X[:100_000], X[100_000:], y[:100_000], y[100_000:]
+    return load(data, EXACT_ROWS * 5 // 4 if kind == "exact" else None)
+
+
+def run(task, runs):
+    """Error, fit and predict seconds (medians), and peak MiB of the first fit."""
+    kind, data, name = task
+    X_train, X_test, y_train, y_test = rows_of(kind, data)
     gamma = 0.5 / X_train.shape[1]
     models = exact_models(gamma) if kind == "exact" else nystroem_models(gamma)
-    model = models[name]
-    model.fit(X_train[: N_CENTERS + 10], y_train[: N_CENTERS + 10])
-    model.predict(X_test[:10])
+    small = slice(0, N_CENTERS // 4)
+    models[name].fit(X_train[small], y_train[small]).predict(X_test[:10])
     before = resident_megabytes()
-    start = time.perf_counter()
-    model.fit(X_train, y_train)
-    fit = time.perf_counter() - start
-    peak = peak_megabytes() - before
-    start = time.perf_counter()
-    prediction = model.predict(X_test)
-    predict = time.perf_counter() - start
-    error = np.sqrt(np.mean((prediction - y_test) ** 2)) / y_test.std()
-    return error, fit, predict, peak
+    results = []
+    for seed in range(runs):
+        model = clone(models[name])
+        for key in model.get_params():
+            if key.endswith("random_state"):
+                model.set_params(**{key: seed})
+        start = time.perf_counter()
+        model.fit(X_train, y_train)
+        fit = time.perf_counter() - start
+        if seed == 0:
+            peak = peak_megabytes() - before
+        start = time.perf_counter()
+        prediction = model.predict(X_test)
+        predict = time.perf_counter() - start
+        error = np.sqrt(np.mean((prediction - y_test) ** 2)) / y_test.std()
+        results.append((error, fit, predict))
+    return *map(statistics.median, zip(*results, strict=True)), peak
 
 
 def main():
@@ -101,11 +108,8 @@ def main():
     context = multiprocessing.get_context("spawn")
     rows = []
     for task in tasks:
-        results = []
-        for _ in range(args.runs):
-            with context.Pool(1) as pool:
-                results.append(pool.apply(run_once, (task,)))
-        error, fit, predict, peak = map(statistics.median, zip(*results, strict=True))
+        with context.Pool(1) as pool:
+            error, fit, predict, peak = pool.apply(run, (task, args.runs))
         rows.append(
             {
                 "data": task[1],

@@ -4,10 +4,9 @@ from ._budget import fits_budget
 from ._operator import KernelOperator
 from ._precomputed import PrecomputedOperator
 
-# Reading a stored entry costs as much memory traffic as recomputing it costs arithmetic
-# at about this many features, on the tiles' upper half for a symmetric operator
-# (measured: benchmarks/bench_kernel_products.py, "symmetric").
-_CHEAP_FEATURES = {"symmetric": 96, "rectangular": 48}
+# Up to about this many features a product is formed anew as fast as a stored matrix is
+# read from memory (measured: benchmarks/bench_kernel_products.py, "symmetric").
+_CHEAP_FEATURES = {"symmetric": 12, "rectangular": 6}
 
 
 def make_operator(kernel, X, Z=None, *, n_products=1):

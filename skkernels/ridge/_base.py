@@ -55,10 +55,12 @@ class BaseKernelRidge(CallbackSupportMixin, KernelEstimatorMixin):
         self.solver_ = choose_solver(self.solver, X_rows.shape[0])
         self.X_fit_ = X
         iterative = self.solver_ == "cg"
+        # solver="cg" is the promise of no n x n matrix, even where one would fit.
+        may_store = iterative and self.solver == "auto"
         op = make_operator(
             self.kernel_,
             X_rows.astype(np.float64, copy=False),
-            n_products=self.max_iter if iterative else 1,
+            n_products=self.max_iter if may_store else 1,
         )
         problem = DualProblem(op, Y_rows.astype(np.float64), alpha, weights)
 

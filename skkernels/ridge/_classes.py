@@ -86,7 +86,7 @@ def encode_labels(y, weights, class_weight, name):
     if classes.size < 2:
         raise ValueError(
             f"{name} needs samples of at least 2 classes with a positive weight, but "
-            f"got only one class: {classes[0]!r}."
+            f"got only one class: {classes.tolist()[0]!r}."
         )
     codes = np.zeros(y.size, dtype=np.intp)
     codes[rows] = row_codes
