@@ -82,7 +82,7 @@ def _reduce(reduction, X, Z, xp):
     z_sq = (Z.astype(np.float64) ** 2).sum(axis=1).astype(X.dtype)
     sums = x_sq[:, None] + z_sq[None, :]
     values = sums - 2 * (X @ Z.T)
-    tolerance = X.dtype.type(_TOLERANCE[np.dtype(X.dtype), reduction.cusp])
+    tolerance = X.dtype.type(_TOLERANCE[np.dtype(X.dtype)])
     i, j = xp.nonzero(values <= tolerance * sums)
     for start in range(0, len(i), _REPAIR_CHUNK):
         part = slice(start, start + _REPAIR_CHUNK)

@@ -29,14 +29,16 @@ from ._pairwise_core import (
 # product wins (measured: benchmarks/bench_kernel_products.py, "routes").
 MAX_EXPLICIT_FEATURES = 16
 ROWS_PER_TILE = 256
-# Distances below these multiples of |x|^2 + |z|^2 are recomputed: cancellation leaves a
-# relative error of about eps / tolerance in those above, its square root in r.
-_TOLERANCE = {
-    (np.dtype(np.float32), False): 1e-6,
-    (np.dtype(np.float32), True): 1e-3,
-    (np.dtype(np.float64), False): 1e-14,
-    (np.dtype(np.float64), True): 1e-9,
-}
+# Squared distances s below these multiples of |x|^2 + |z|^2 are recomputed. Those above
+# carry a relative error of at most 4 eps / tolerance, and a profile k an error of that
+# times s |k'(s)|, below one half for all that fall from 1 to 0, whatever the scale:
+# 1e-5 in float32 and 5e-10 in float64 at the worst, rounding error for most data.
+_TOLERANCE = {np.dtype(np.float32): 1e-2, np.dtype(np.float64): 1e-6}
+# Recomputing an entry costs as much as some hundred entries of a matrix product. Where
+# more of a float32 tile than this needs it, the tile is formed in float64 instead.
+_MAX_REPAIRED = 1 / 128
+# Pairs of sparse rows subtracted at a time.
+_SPARSE_REPAIRS = 2**14
 
 
 def tile_rows(n_rows):
@@ -80,7 +82,7 @@ class PairwiseEngine:
             reduction.geometry == "cityblock"
             or self.n_features <= MAX_EXPLICIT_FEATURES
         )
-        self.tolerance = self.dtype.type(_TOLERANCE[self.dtype, reduction.cusp])
+        self.tolerance = self.dtype.type(_TOLERANCE[self.dtype])
         self.center = None
         if not self.sparse and reduction.geometry != "dot" and not reduction.unit_rows:
             # Distances do not change, but their rounding errors shrink from the size
@@ -193,16 +195,37 @@ class PairwiseEngine:
         elif self.explicit:
             reduce_tile(self.reduction.geometry)(left, panels.columns[index], tile)
         else:
-            np.matmul(left, panels.columns[index], out=tile)
+            panel = panels.columns[index]
+            np.matmul(left, panel, out=tile)
             if self.is_distance:
-                repair_small_distances(
-                    tile,
-                    prepared,
-                    panels.columns[index],
-                    norms,
-                    panels.norms[index],
-                    self.tolerance,
-                )
+                self._repair(tile, prepared, panel, norms, panels.norms[index])
+
+    def _repair(self, tile, rows, panel, row_norms, column_norms):
+        """Undo cancellation in a tile of squared distances."""
+        limit = tile.size
+        if self.dtype == np.float32:
+            limit = int(limit * _MAX_REPAIRED)
+        arguments = (tile, rows, panel, row_norms, column_norms)
+        if repair_small_distances(*arguments, self.tolerance, limit):
+            return
+        rows = rows.astype(np.float64)
+        panel = panel[: self.n_features].astype(np.float64)
+        row_norms = np.einsum("ij,ij->i", rows, rows)
+        column_norms = np.einsum("ij,ij->j", panel, panel)
+        exact = rows @ panel
+        exact *= -2
+        exact += row_norms[:, None]
+        exact += column_norms
+        repair_small_distances(
+            exact,
+            rows,
+            panel,
+            row_norms,
+            column_norms,
+            _TOLERANCE[np.dtype(np.float64)],
+            exact.size,
+        )
+        tile[...] = exact
 
     def _reduce_sparse(self, rows, columns):
         geometry = self.reduction.geometry
@@ -218,10 +241,11 @@ class PairwiseEngine:
         values *= -2
         values += row_sq
         values += column_sq
-        suspect = values <= float(self.tolerance) * (row_sq + column_sq)
-        for i, j in zip(*np.nonzero(suspect), strict=True):
-            difference = rows[[i]] - columns[[j]]
-            values[i, j] = difference.power(2).sum()
+        tolerance = _TOLERANCE[np.dtype(np.float64)]
+        i, j = np.nonzero(values <= tolerance * (row_sq + column_sq))
+        for part in row_blocks(len(i), _SPARSE_REPAIRS):
+            difference = rows[i[part]] - columns[j[part]]
+            values[i[part], j[part]] = row_norms(difference, squared=True)
         return values
 
     def evaluate(self, left, prepared, norms, panels, index, tile):

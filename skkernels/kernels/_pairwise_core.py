@@ -94,17 +94,23 @@ def _apply_profile(tile, params, table):
 
 
 @njit(reassoc=True)
-def repair_small_distances(tile, rows, panel, row_norms, column_norms, tolerance):
+def repair_small_distances(
+    tile, rows, panel, row_norms, column_norms, tolerance, limit
+):
     """Recompute squared distances that cancellation has spoiled.
 
     The tile holds ``|x|^2 + |z|^2 - 2 <x, z>`` from a matrix product, wrong by a few
     units in the last place of ``|x|^2 + |z|^2``. Where the result is below
     ``tolerance`` times that sum (negative ones included), it is replaced by the sum of
     squared differences, which is exact to rounding, and zero for equal rows.
+
+    Returns whether that is done: with more than ``limit`` such entries it gives up,
+    and the tile is to be formed in higher precision.
     """
     largest = column_norms.max()
     one = tile.dtype.type(1)
     zero = tile.dtype.type(0)
+    repaired = 0
     for i in range(tile.shape[0]):
         bound = tolerance * (row_norms[i] + largest)
         suspects = zero
@@ -114,11 +120,15 @@ def repair_small_distances(tile, rows, panel, row_norms, column_norms, tolerance
             continue
         for j in range(tile.shape[1]):
             if tile[i, j] <= tolerance * (row_norms[i] + column_norms[j]):
+                if repaired == limit:
+                    return False
+                repaired += 1
                 total = zero
                 for k in range(rows.shape[1]):
                     difference = rows[i, k] - panel[k, j]
                     total += difference * difference
                 tile[i, j] = total
+    return True
 
 
 @functools.cache

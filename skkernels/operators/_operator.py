@@ -103,9 +103,10 @@ class KernelOperator(BaseOperator):
             In the operator's precision; sums over columns are formed in float64.
         """
         V = self._check_right(V, self.shape[1])
-        out = np.zeros((self.shape[0], V.shape[1] if V.ndim == 2 else 1))
-        columns = np.ascontiguousarray(V.reshape(self.shape[1], -1), self.dtype)
-        for part in self._parts:
+        c = V.shape[1] if V.ndim == 2 else 1
+        out = np.zeros((self.shape[0], c))
+        columns = np.ascontiguousarray(V.reshape(self.shape[1], c), self.dtype)
+        for part in self._parts if c else ():
             part.add_matmat(columns, out)
         return out.astype(self.dtype, copy=False).reshape(self.shape[0], *V.shape[1:])
 
@@ -144,6 +145,9 @@ class KernelOperator(BaseOperator):
         n_rows = _index_length(rows)
         n_columns = _index_length(columns)
         out = np.zeros((n_rows, n_columns), self.dtype)
+
+        for part in self._parts:
+            part.prepare()
 
         def fill(block):
             for part in self._parts:
@@ -185,8 +189,10 @@ class KernelOperator(BaseOperator):
         """
         n, m = self.shape
         V = self._check_right(V, m)
-        columns = np.ascontiguousarray(V.reshape(m, -1), self.dtype)
-        c = columns.shape[1]
+        c = V.shape[1] if V.ndim == 2 else 1
+        if c == 0:
+            return np.zeros(V.shape, self.dtype)
+        columns = np.ascontiguousarray(V.reshape(m, c), self.dtype)
         size = int(np.clip(2**23 // (self.dtype.itemsize * m), 8, tile_rows(n)))
         blocks = row_blocks(n, size)
         # One float64 sum per group of blocks, groups a function of the shape only.
@@ -195,6 +201,9 @@ class KernelOperator(BaseOperator):
         )
         groups = [blocks[g::n_groups] for g in range(n_groups)]
         everything = slice(0, m)
+
+        for part in self._parts:
+            part.prepare()
 
         def add_group(group):
             total = np.zeros((m, c))
@@ -243,6 +252,8 @@ class KernelOperator(BaseOperator):
         """
         n, m = self.shape
         parts = [part.with_dtype(np.float64) for part in self._parts]
+        for part in parts:
+            part.prepare()
         rows_per_block = int(np.clip(memory_budget() // (64 * m), 64, 8192))
         gram = np.zeros((m, m), order="F")
         moment = None if targets is None else np.zeros((m, targets.shape[1]))
@@ -290,11 +301,16 @@ class KernelOperator(BaseOperator):
 
 
 def _as_rows(X):
-    if sp.issparse(X):
-        return X.tocsr()
+    if not sp.issparse(X) and not isinstance(X, np.ndarray):
+        X = np.asarray(X)
+    if X.ndim != 2 or 0 in X.shape:
+        raise ValueError(
+            "Rows must be a matrix with at least one row and one feature, got an array "
+            f"of shape {X.shape}."
+        )
     if X.dtype not in (np.float32, np.float64):
-        return np.asarray(X, np.float64)
-    return X
+        X = X.astype(np.float64)
+    return X.tocsr() if sp.issparse(X) else X
 
 
 def _as_index(index, n):

@@ -34,7 +34,7 @@ def make_parts(kernel, X, Z, dtype):
             parts.append(RowTermsPart(weight, term, X, columns))
         reduction = term._reduction(columns.shape[1])
         if reduction is None:
-            parts.append(BlockPart(weight, term, X, columns))
+            parts.append(BlockPart(weight, term, X, columns, dtype))
         else:
             parts.append(ReducedPart(weight, reduction, X, columns, dtype, symmetric))
     return parts
@@ -63,6 +63,12 @@ class ReducedPart:
         share = memory_budget() // 8
         width = max(1, share // (self.engine.dtype.itemsize * (d + 2) * PANEL)) * PANEL
         return [(start, min(start + width, m)) for start in range(0, m, width)]
+
+    def prepare(self):
+        """Prepare all columns before tasks of the pool ask for them, each its own."""
+        ranges = self.column_ranges()
+        if len(ranges) == 1:
+            self.panels(*ranges[0])
 
     def panels(self, start, stop):
         """Prepared columns, kept from call to call if they are all the columns."""
@@ -220,27 +226,35 @@ class ReducedPart:
 class BlockPart:
     """A kernel that can only be evaluated block by block."""
 
-    def __init__(self, weight, kernel, X, Z):
+    def __init__(self, weight, kernel, X, Z, dtype):
         self.weight = weight
         self.kernel = kernel
         self.X = X
         self.Z = Z
+        self.dtype = np.dtype(dtype)
 
     def with_dtype(self, dtype):
-        return self
+        return BlockPart(self.weight, self.kernel, self.X, self.Z, dtype)
+
+    def prepare(self):
+        pass
+
+    def _block(self, rows, columns):
+        X = self.X[rows].astype(self.dtype, copy=False)
+        Z = self.Z[columns].astype(self.dtype, copy=False)
+        return self.kernel._block(X, Z)
 
     def add_matmat(self, V, out):
         n, m = self.X.shape[0], self.Z.shape[0]
         size = int(np.clip(_BLOCK_BYTES // (8 * m), 1, tile_rows(n)))
 
         def add(rows):
-            block = self.kernel._block(self.X[rows], self.Z)
-            out[rows] += self.weight * (block @ V)
+            out[rows] += self.weight * (self._block(rows, slice(None)) @ V)
 
         map_blocks(add, row_blocks(n, size), work=20.0 * n * m)
 
     def add_block(self, rows, columns, out):
-        out += self.weight * self.kernel._block(self.X[rows], self.Z[columns])
+        out += self.weight * self._block(rows, columns)
 
 
 class DiagonalPart:
@@ -248,6 +262,9 @@ class DiagonalPart:
 
     def __init__(self, weight, kernel, X):
         self.diagonal = weight * kernel.diag(X)
+
+    def prepare(self):
+        pass
 
     def with_dtype(self, dtype):
         return self
@@ -268,6 +285,9 @@ class RowTermsPart:
     def __init__(self, weight, kernel, X, Z):
         self.row_terms = weight * kernel._row_terms(X)
         self.column_terms = weight * kernel._row_terms(Z)
+
+    def prepare(self):
+        pass
 
     def with_dtype(self, dtype):
         return self

@@ -16,7 +16,8 @@ class PrecomputedOperator(BaseOperator):
     Parameters
     ----------
     K : ndarray of shape (n, m)
-        The kernel matrix, float32 or float64; may be a memory map. Not copied.
+        The kernel matrix. float32 and float64 may be a memory map and are not copied,
+        other types become float64.
 
     Attributes
     ----------
@@ -42,6 +43,8 @@ class PrecomputedOperator(BaseOperator):
     def __init__(self, K):
         if K.ndim != 2:
             raise ValueError(f"A kernel matrix must have 2 dimensions, got {K.ndim}.")
+        if K.dtype not in (np.float32, np.float64):
+            K = K.astype(np.float64)
         self.K = K
         self.xp = get_namespace(K)
         self.shape = K.shape
@@ -122,7 +125,7 @@ class PrecomputedOperator(BaseOperator):
         return self.xp.array(self.K.diagonal())
 
     def normal_matmat(self, V, weights=None):
-        """Form K.T @ (w * (K @ V)) in one pass over the blocks of K.
+        """Form K.T @ (w * (K @ V)).
 
         Parameters
         ----------

@@ -5,14 +5,15 @@ BLAS calls). No Numba parallel region and no OpenMP is involved, so the pool sur
 fork, may be used from several user threads at once, and never nests: a task that asks
 for the pool again runs its blocks itself.
 
-How many threads: ``numba.set_num_threads(n)`` or the environment variable
-``NUMBA_NUM_THREADS``, which joblib's workers set to their share of the machine.
+How many threads: ``numba.set_num_threads(n)``, which holds for the thread that calls
+it, or the environment variable ``NUMBA_NUM_THREADS``, which joblib's workers set to
+their share of the machine.
 """
 
 import collections
 import os
 import threading
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 
 import numba
 from threadpoolctl import ThreadpoolController
@@ -20,6 +21,8 @@ from threadpoolctl import ThreadpoolController
 # Below this many arithmetic operations, handing blocks to threads costs more than it
 # saves.
 MIN_PARALLEL_WORK = 2_000_000
+# Seconds that a fork waits for products in other threads.
+FORK_TIMEOUT = 60.0
 
 _local = threading.local()
 
@@ -38,9 +41,27 @@ class _Pool:
         first use of the pool lifts it when it ends.
         """
         self.lock = threading.Lock()
+        self.idle = threading.Condition(self.lock)
         self.executor = None
         self.size = 0
         self.blas_users = 0
+        self.forks = 0
+
+    def before_fork(self):
+        """Let products of other threads end, and none begin until the fork is over.
+
+        A child forked in the middle of a matrix product inherits BLAS's locks as they
+        are, held by threads that it does not have.
+        """
+        self.lock.acquire()
+        self.forks += 1
+        if not _in_product():
+            self.idle.wait_for(lambda: self.blas_users == 0, timeout=FORK_TIMEOUT)
+
+    def after_fork_in_parent(self):
+        self.forks -= 1
+        self.idle.notify_all()
+        self.lock.release()
 
     def get(self, size):
         with self.lock:
@@ -54,16 +75,27 @@ class _Pool:
 
     def pin_blas(self):
         with self.lock:
+            if not _in_product():
+                self.idle.wait_for(lambda: self.forks == 0)
             if self.blas_users == 0 and self.blas_limit is None:
                 self.blas_limit = _controller().limit(limits=1, user_api="blas")
             self.blas_users += 1
+        _local.pins = getattr(_local, "pins", 0) + 1
 
     def release_blas(self):
+        _local.pins -= 1
         with self.lock:
-            self.blas_users -= 1
-            if self.blas_users == 0:
+            # A child forked inside of the context leaves it with a count of zero.
+            self.blas_users = max(self.blas_users - 1, 0)
+            if self.blas_users == 0 and self.blas_limit is not None:
                 self.blas_limit.restore_original_limits()
                 self.blas_limit = None
+                self.idle.notify_all()
+
+
+def _in_product():
+    """Whether this thread is inside a product, as its caller or as a worker."""
+    return getattr(_local, "in_task", False) or getattr(_local, "pins", 0) > 0
 
 
 def _mark_worker():
@@ -72,7 +104,11 @@ def _mark_worker():
 
 _pool = _Pool()
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_pool.forget)
+    os.register_at_fork(
+        before=_pool.before_fork,
+        after_in_parent=_pool.after_fork_in_parent,
+        after_in_child=_pool.forget,
+    )
 
 _cached_controller = []
 
@@ -158,12 +194,11 @@ def map_blocks(func, blocks, *, work=None):
 
         executor = _pool.get(n_threads)
         futures = [executor.submit(drain) for _ in range(n_threads)]
-        error = None
-        for future in futures:
-            try:
+        try:
+            for future in futures:
                 future.result()
-            except BaseException as caught:  # wait for all before leaving
-                error = error or caught
-        if error is not None:
-            raise error
+        except BaseException:  # an error of a block, or an interrupt of this thread
+            todo.clear()
+            wait(futures)  # they write to memory that the caller is about to drop
+            raise
         return results

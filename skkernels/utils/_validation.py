@@ -3,6 +3,7 @@
 import numpy as np
 import scipy.sparse as sp
 from sklearn import get_config
+from sklearn.utils import check_array
 
 from skkernels.utils._array import get_namespace, is_cupy
 from skkernels.utils._sklearn import (
@@ -81,6 +82,47 @@ def validate(
         **options,
     )
     return _canonical(X), y
+
+
+def validate_rows(rows, X, name):
+    """Validate rows that a parameter holds, to be used beside those of X.
+
+    Parameters
+    ----------
+    rows : {array-like, sparse matrix, cupy.ndarray} of shape (n_rows, n_features)
+        The parameter. It is copied, never changed.
+
+    X : array or CSR matrix of shape (n_samples, n_features)
+        Validated data.
+
+    name : str
+        Name of the parameter, for the error messages.
+
+    Returns
+    -------
+    rows : array or CSR matrix of shape (n_rows, n_features)
+        In the storage, the precision and on the device of X.
+    """
+    if is_cupy(X):
+        xp = get_namespace(X)
+        if sp.issparse(rows):
+            rows = rows.toarray()
+        rows = _check_device_array(xp, xp.array(rows, dtype=X.dtype), name, ndim=(2,))
+        if rows.shape[0] == 0:
+            raise ValueError(f"{name} holds no rows.")
+    else:
+        try:
+            rows = check_array(
+                rows, accept_sparse="csr", dtype=X.dtype, order="C", copy=True
+            )
+        except (TypeError, ValueError) as error:
+            raise type(error)(f"Bad {name}: {error}") from error
+        rows = match_storage(_canonical(rows), X)
+    if rows.shape[1] != X.shape[1]:
+        raise ValueError(
+            f"{name} has {rows.shape[1]} features, but X has {X.shape[1]}."
+        )
+    return rows
 
 
 def _canonical(X):

@@ -19,6 +19,7 @@ from skkernels.kernels import (
     Matern,
     Polynomial,
     WhiteNoise,
+    make_kernel,
 )
 from skkernels.operators import (
     KernelOperator,
@@ -194,15 +195,62 @@ def test_sparse_rows_equal_dense_rows(name, container, dtype):
             np.testing.assert_allclose(op @ W, dense @ W, rtol=0, atol=atol)
 
 
-@pytest.mark.parametrize("n_features", [3, 20, 100])
-@pytest.mark.parametrize("name", ["rbf", "exponential", "laplacian"])
-def test_float32_rows_far_from_the_origin(name, n_features):
+def scaled_kernel(name, d):
+    """A kernel whose values on standard normal rows are neither 0 nor 1."""
+    if name == "laplacian":
+        return Laplacian(1 / d), lambda X, Z: np.exp(-cdist(X, Z, "cityblock") / d)
+    r = np.sqrt(d)
+    if name == "exponential":
+        return Exponential(r), lambda X, Z: np.exp(-cdist(X, Z) / r)
+    if name == "matern":
+        kernel = Matern(r, nu=1.5)
+        return (
+            kernel,
+            lambda X, Z: (
+                (1 + np.sqrt(3) * cdist(X, Z) / r)
+                * np.exp(-np.sqrt(3) * cdist(X, Z) / r)
+            ),
+        )
+    return RBF(r), lambda X, Z: np.exp(-cdist(X, Z, "sqeuclidean") / (2 * d))
+
+
+@pytest.mark.parametrize("n_features", [3, 17, 100])
+@pytest.mark.parametrize("name", ["rbf", "exponential", "laplacian", "matern"])
+@pytest.mark.parametrize("route", ["compiled", "array", "symmetric"])
+def test_float32_rows_far_from_the_origin(name, n_features, route):
     """Data with mean 100: cancellation must not show (scikit-learn#9354)."""
     X, Z, _ = make_rows(200, 300, n_features, np.float32, offset=100.0)
-    K = exact(name, X, Z)
-    np.testing.assert_allclose(
-        KernelOperator(KERNELS[name], X, Z).block(), K, atol=1e-4
-    )
+    kernel, dense = scaled_kernel(name, n_features)
+    if route == "symmetric":
+        Z = X
+    K = dense(X.astype(np.float64), Z.astype(np.float64))
+    assert np.median(K) > 0.1
+    backend = ArrayBackend(np) if route == "array" else None
+    op = KernelOperator(kernel, X, None if Z is X else Z, backend=backend)
+    np.testing.assert_allclose(op.block(), K, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("n_features", [3, 17, 100])
+@pytest.mark.parametrize("name", ["rbf", "exponential", "laplacian", "matern"])
+@pytest.mark.parametrize("route", ["compiled", "array", "symmetric"])
+@pytest.mark.parametrize("distance", [10.0, 1000.0])
+def test_float32_clusters_far_apart(name, n_features, route, distance):
+    """Centring cannot help here: distances within a cluster are small differences of
+    large numbers, for every other pair, and must not lose digits."""
+    X, Z, rng = make_rows(600, 700, n_features, np.float64)
+    X += distance * rng.choice([-1, 1], size=(600, 1))
+    Z += distance * rng.choice([-1, 1], size=(700, 1))
+    X, Z = X.astype(np.float32), Z.astype(np.float32)
+    kernel, dense = scaled_kernel(name, n_features)
+    if route == "symmetric":
+        Z = X
+    K = dense(X.astype(np.float64), Z.astype(np.float64))
+    assert 0.1 < (K > 0.1).mean() < 0.9
+    backend = ArrayBackend(np) if route == "array" else None
+    op = KernelOperator(kernel, X, None if Z is X else Z, backend=backend)
+    # 1e-4 is the promise. Coordinates in the thousands are themselves rounded to 1e-4.
+    atol = 5e-5 if distance < 100 else 3e-4
+    np.testing.assert_allclose(op.block(), K, rtol=0, atol=atol)
 
 
 @pytest.mark.parametrize("n_features", [5, 40])
@@ -355,3 +403,24 @@ def test_shapes_that_do_not_fit():
     op = KernelOperator(RBF(1.0), X, Z)
     with pytest.raises(ValueError, match=r"shape \(5, 6\).*length must be 6"):
         op @ np.ones(5)
+    with pytest.raises(ValueError, match=r"at least one row.*shape \(0, 3\)"):
+        KernelOperator(RBF(1.0), X[:0], Z)
+    with pytest.raises(ValueError, match=r"shape \(3,\)"):
+        KernelOperator(RBF(1.0), X[0], Z)
+
+
+def test_lists_integers_and_no_columns():
+    op = KernelOperator(RBF(1.0), [[0], [1]])
+    np.testing.assert_allclose(op @ [1, 1], 1 + np.exp(-0.5))
+    for product in (op.matmat, op.rmatmat, op.normal_matmat):
+        assert product(np.ones((2, 0))).shape == (2, 0)
+    stored = PrecomputedOperator(np.array([[2, 1], [1, 3]]))
+    np.testing.assert_allclose(stored @ np.array([0.5, 0.5]), [1.5, 2.0])
+
+
+def test_normal_matrix_of_float32_rows_and_a_callable_is_formed_in_float64():
+    X, Z, _ = make_rows(300, 20, 3, np.float32)
+    kernel = make_kernel(lambda A, B: np.exp(-cdist(A, B)).astype(A.dtype))
+    K = np.exp(-cdist(X.astype(np.float64), Z.astype(np.float64)))
+    gram, _ = KernelOperator(kernel.resolve(X), X, Z).normal_matrix()
+    np.testing.assert_allclose(gram, K.T @ K, rtol=1e-13)

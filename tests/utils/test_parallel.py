@@ -1,6 +1,7 @@
 """The thread pool: order, errors, forks, nesting, several users at once."""
 
 import multiprocessing
+import signal
 import threading
 import time
 
@@ -133,6 +134,60 @@ def test_products_work_in_a_forked_child():
     child.join(timeout=60)
     assert child.exitcode == 0
     np.testing.assert_array_equal(got, expected)
+
+
+@pytest.mark.fork
+@pytest.mark.skipif(
+    "fork" not in multiprocessing.get_all_start_methods(), reason="no fork here"
+)
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded")
+def test_fork_waits_for_products_of_other_threads():
+    """A child forked inside a matrix product would inherit BLAS's locks, held."""
+    stop = threading.Event()
+
+    def keep_multiplying():
+        while not stop.is_set():
+            product(0, n=1500)
+
+    threads = [threading.Thread(target=keep_multiplying) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    try:
+        context = multiprocessing.get_context("fork")
+        for seed in range(3):
+            queue = context.Queue()
+            child = context.Process(target=_child, args=(seed, queue))
+            child.start()
+            got, expected = queue.get(timeout=120)
+            np.testing.assert_allclose(got, expected, rtol=1e-10, atol=1e-10)
+            child.join(timeout=60)
+            assert child.exitcode == 0
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join(timeout=120)
+    assert _parallel._pool.blas_users == 0
+
+
+@pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="no pthread_kill")
+def test_an_interrupt_drops_the_blocks_that_wait():
+    """Ctrl-C in the calling thread returns after the blocks in work, not after all."""
+    started = []
+
+    def block(i):
+        started.append(i)
+        if len(started) == 1:
+            signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+        time.sleep(0.05)
+
+    if numba.get_num_threads() < 2:
+        pytest.skip("blocks run in the calling thread")
+    with pytest.raises(KeyboardInterrupt):
+        map_blocks(block, list(range(100)), work=1e9)
+    done = len(started)
+    assert done < 20
+    time.sleep(0.2)
+    assert len(started) == done
 
 
 @pytest.mark.parametrize("backend", ["loky", "threading"])
