@@ -83,10 +83,12 @@ def score(model, X, y, folds, kind):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--scaled", action="store_true", help="standardise all data")
+    parser.add_argument("--kinds", nargs="+", default=list(PEERS), choices=list(PEERS))
     parser.add_argument("--json", default=None)
     args = parser.parse_args()
     results = {}
-    for kind, peers in PEERS.items():
+    for kind in args.kinds:
+        peers = PEERS[kind]
         ours = {name: cls() for name, cls in all_estimators(type_filter=kind)}
         rows = []
         for data, X, y, folds in data_sets(kind):

@@ -67,7 +67,6 @@ class ArcCosine(AngularKernel):
             f"arc_cosine_{self._degree}",
             unit_rows=True,
             row_power=self._degree,
-            cusp=self._degree == 0,
         )
 
     def _angular(self, c):

@@ -10,7 +10,7 @@ from ._pairwise import computing_dtype
 _ADVICE = (
     "A kernel function gets two matrices of shapes (n, d) and (m, d) and returns the "
     "matrix of shape (n, m). Wrap a function f of two rows as "
-    "lambda X, Z: sklearn.metrics.pairwise_distances(X, Z, metric=f)."
+    "lambda X, Z: sklearn.metrics.pairwise.pairwise_kernels(X, Z, metric=f)."
 )
 _DIAGONAL_ROWS = 64
 
@@ -23,7 +23,8 @@ class CallableKernel(Kernel):
     func : callable
         ``func(X, Z, **kernel_params)`` returns the matrix between the rows of X and
         the rows of Z. It is called with blocks of rows, possibly from several threads
-        at once. A kernel of :mod:`sklearn.gaussian_process.kernels` will do as well.
+        at once. A function of two rows must be wrapped, see the example. A kernel of
+        :mod:`sklearn.gaussian_process.kernels` will do as well.
 
     kernel_params : dict or None, default=None
         Keyword arguments for the function.
@@ -45,6 +46,18 @@ class CallableKernel(Kernel):
     >>> kernel(np.array([[1.0], [2.0]]))
     array([[2., 3.],
            [3., 5.]])
+
+    A function of two rows becomes one of two matrices, and a slow one:
+
+    >>> from sklearn.metrics.pairwise import pairwise_kernels
+    >>> def of_rows(x, z):
+    ...     return 1.0 + min(x[0], z[0])
+    >>> kernel = CallableKernel(
+    ...     lambda X, Z: pairwise_kernels(X, Z, metric=of_rows)
+    ... )
+    >>> kernel(np.array([[1.0], [2.0]]))
+    array([[2., 2.],
+           [2., 3.]])
     """
 
     _psd = None
@@ -66,11 +79,16 @@ class CallableKernel(Kernel):
     def _block(self, X, Z):
         try:
             K = self.func(X, Z, **(self.kernel_params or {}))
-        except Exception as error:
-            error.add_note(_ADVICE)
-            raise
-        if sp.issparse(K):
-            K = K.toarray()
+        except (TypeError, ValueError, LookupError, AttributeError) as error:
+            # What a function of two rows raises when it gets matrices.
+            kind = TypeError if isinstance(error, TypeError) else ValueError
+            raise kind(
+                "The kernel function raised "
+                f"{type(error).__name__}({str(error)!r}) for matrices of shapes "
+                f"{X.shape} and {Z.shape}. {_ADVICE}"
+            ) from error
+        K = K.toarray() if sp.issparse(K) else K
+        K = K if hasattr(K, "shape") else np.asarray(K)
         if np.ndim(K) == 0:
             raise TypeError(f"The kernel function returned a number. {_ADVICE}")
         if K.shape != (X.shape[0], Z.shape[0]):

@@ -59,11 +59,10 @@ class EnergyDistance(Kernel):
         return np.inf if self.power == 2 else (d + self.power) / d
 
     def _plan(self, d):
-        cusp = self.power < 2
         if self.power in _CLOSED_FORMS:
-            return Reduction("sqeuclidean", _CLOSED_FORMS[self.power], cusp=cusp)
+            return Reduction("sqeuclidean", _CLOSED_FORMS[self.power])
         params = (0.5 * self.power,)
-        return Reduction("sqeuclidean", "negative_power", params, cusp=cusp)
+        return Reduction("sqeuclidean", "negative_power", params)
 
     def _row_terms(self, X):
         return squared_norms(X) ** (0.5 * self.power)

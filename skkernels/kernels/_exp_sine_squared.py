@@ -1,6 +1,7 @@
 """The periodic kernel."""
 
 import numpy as np
+from scipy.spatial.distance import cdist
 
 from ._base import Kernel
 from ._parameters import check_number
@@ -104,8 +105,8 @@ class ExpSineSquared(Kernel):
         return 2.0 * self._derivatives(s)[1][:, :, None] * difference
 
     def _gradients(self, X, K):
-        difference = X[:, None, :] - X[None, :, :]
-        angle = np.sqrt((difference**2).sum(axis=2)) * (np.pi / self.periodicity)
+        angle = cdist(X, X)
+        angle *= np.pi / self.periodicity
         sine, cosine = np.sin(angle), np.cos(angle)
         scale = 4.0 / self.length_scale**2
         gradients = {

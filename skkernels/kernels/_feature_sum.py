@@ -8,6 +8,9 @@ from ..utils._jit import njit
 from ._base import Kernel
 from ._pairwise import computing_dtype
 
+# Entries of sparse columns that are made dense at a time, in each thread.
+_DENSE_ENTRIES = 2**18
+
 
 class FeatureSumKernel(Kernel):
     """Base of kernels of ``sum_j f(x_j, z_j)`` for histograms.
@@ -21,7 +24,17 @@ class FeatureSumKernel(Kernel):
     def _block(self, X, Z):
         xp = get_namespace(X, Z)
         dtype = computing_dtype(X, Z)
-        X, Z = self._histograms(X), self._histograms(Z)
+        X = self._histograms(X)
+        if sp.issparse(Z):
+            sums = np.empty((X.shape[0], Z.shape[0]))
+            size = max(1, _DENSE_ENTRIES // max(1, Z.shape[1]))
+            for start in range(0, Z.shape[0], size):
+                columns = slice(start, min(start + size, Z.shape[0]))
+                part = np.empty((X.shape[0], columns.stop - start))
+                self._sums(X, self._histograms(Z[columns]), part)
+                sums[:, columns] = part
+            return self._finish(sums).astype(dtype, copy=False)
+        Z = self._histograms(Z)
         if xp is np:
             sums = np.empty((X.shape[0], Z.shape[0]))
             self._sums(X, Z, sums)

@@ -52,10 +52,10 @@ def _align(a, b):
     """
     if _is_constant(a.profile):
         a = replace(b, profile=a.profile, params=a.params, row_power=a.row_power)
-        a = replace(a, table=None, cusp=False, support=math.inf)
+        a = replace(a, table=None, support=math.inf)
     elif _is_constant(b.profile):
         b = replace(a, profile=b.profile, params=b.params, row_power=b.row_power)
-        b = replace(b, table=None, cusp=False, support=math.inf)
+        b = replace(b, table=None, support=math.inf)
     ratio = _ratio(a, b)
     if ratio is None or (a.table is not None and b.table is not None):
         return None
@@ -81,7 +81,6 @@ def add_reductions(a, b):
         profile=("sum", a.profile, len(a.params), b.profile, len(b.params)),
         params=(1.0, 1.0, *a.params, 1.0, ratio, *b.params),
         table=b.table if a.table is None else a.table,
-        cusp=a.cusp or b.cusp,
         support=max(a.support, b.support / ratio),
     )
 
@@ -98,7 +97,6 @@ def multiply_reductions(a, b):
         params=(1.0, *a.params, ratio, *b.params),
         table=b.table if a.table is None else a.table,
         row_power=a.row_power + b.row_power,
-        cusp=a.cusp or b.cusp,
         support=min(a.support, b.support / ratio),
     )
 

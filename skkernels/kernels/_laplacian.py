@@ -1,11 +1,13 @@
 """The exponential kernel of the l1 distance."""
 
 import numpy as np
+from scipy.spatial.distance import cdist
 
 from ._bandwidth import bandwidth, describe_rules, parse_rule
 from ._base import Kernel
 from ._parameters import check_positive, per_feature
 from ._profiles import LOG2E
+from ._radial import scaled_differences
 from ._reduction import Reduction
 
 
@@ -112,10 +114,16 @@ class Laplacian(Kernel):
     def _gradients(self, X, K):
         if self.n_dims == 0:
             return []
-        distances = np.abs(X[:, None, :] - X[None, :, :]) * self._rates(X.shape[1])
-        if np.ndim(self._rates(X.shape[1])):
-            return [-distances * K[:, :, None]]
-        return [-distances.sum(axis=2) * K]
+        rates = self._rates(X.shape[1])
+        if np.ndim(rates) == 0:
+            gradient = cdist(X, X, "cityblock")
+            gradient *= -rates
+        else:
+            gradient = scaled_differences(X, rates)
+            np.abs(gradient, out=gradient)
+            np.negative(gradient, out=gradient)
+        gradient *= K
+        return [gradient if gradient.ndim == 2 else np.moveaxis(gradient, 0, 2)]
 
 
 def _is_zero(value):

@@ -1,6 +1,7 @@
 """What the kernels of a scaled Euclidean distance share."""
 
 import numpy as np
+from scipy.spatial.distance import cdist
 
 from ._bandwidth import bandwidth, describe_rules, parse_rule
 from ._base import Kernel
@@ -42,7 +43,6 @@ class RadialKernel(Kernel):
             profile,
             params,
             scale=factor / self._length(d),
-            cusp=self._order == 0,
             **details,
         )
 
@@ -94,10 +94,16 @@ class RadialKernel(Kernel):
 
     def _gradients(self, X, K):
         gradients = []
+        shares = None
         length = self._length(X.shape[1])
-        difference = (X[:, None, :] - X[None, :, :]) / length
-        difference *= difference
-        u = difference.sum(axis=2)
+        if np.ndim(length) == 0:
+            u = cdist(X, X, "sqeuclidean")
+            u /= length  # twice, because the square may overflow
+            u /= length
+        else:
+            shares = scaled_differences(X, 1.0 / length)
+            shares *= shares
+            u = shares.sum(axis=0)
         for parameter in self.hyperparameters:
             if parameter.fixed:
                 continue
@@ -108,12 +114,28 @@ class RadialKernel(Kernel):
                 first = self._unit_derivatives(u)[1]
             # Where the derivative is infinite the distance is zero: no change there.
             first = np.where(u > 0, first, 0.0)
-            if parameter.n_elements == 1:
-                gradients.append(-2.0 * u * first)
+            first *= -2.0
+            if shares is None:
+                first *= u
+                gradients.append(first)
             else:
-                gradients.append(-2.0 * difference * first[:, :, None])
+                shares *= first
+                gradients.append(np.moveaxis(shares, 0, 2))
         return gradients
 
     def _log_gradient(self, name, u):
         """Derivative of kappa(u) with respect to the logarithm of a parameter."""
         raise NotImplementedError
+
+
+def scaled_differences(X, factors):
+    """``(x_ij - x_kj) factors_j`` at position ``[j, i, k]``, in float64.
+
+    One matrix per feature, so that whole features are contiguous.
+    """
+    columns = np.ascontiguousarray(X.T, dtype=np.float64)
+    out = np.empty((X.shape[1], X.shape[0], X.shape[0]))
+    for column, factor, difference in zip(columns, factors, out):
+        np.subtract(column[:, None], column[None, :], out=difference)
+        difference *= factor
+    return out

@@ -37,10 +37,6 @@ class Reduction:
     row_power : int, default=0
         Power of the norms of both rows that multiplies the value.
 
-    cusp : bool, default=False
-        Whether the profile is not differentiable in the squared distance at zero, so
-        that small distances must be computed more carefully.
-
     support : float, default=inf
         The profile is exactly zero where ``t >= support``.
     """
@@ -52,5 +48,4 @@ class Reduction:
     table: np.ndarray | None = None
     unit_rows: bool = False
     row_power: int = 0
-    cusp: bool = False
     support: float = np.inf

@@ -1,5 +1,6 @@
 """Kernels from names, numbers, callables and scikit-learn's kernel objects."""
 
+import math
 from dataclasses import dataclass
 from numbers import Real
 
@@ -116,8 +117,10 @@ def make_kernel(kernel, *, gamma=None, degree=3, coef0=1, kernel_params=None):
         Inverse scale for kernels given by name. For kernels of the Euclidean distance
         it sets ``length_scale = 1 / sqrt(2 gamma)``; for "laplacian", "poly",
         "sigmoid", "exp_dot" and "chi2" it is their gamma; others ignore it. None means
-        ``1 / n_features`` (1 for "chi2"), "scale" means ``1 / (n_features Var X)``,
-        and "median" puts the length at the median distance between rows.
+        ``1 / n_features``, "scale" means ``1 / (n_features Var X)``, and "median" puts
+        the length at the median distance between rows. The gamma of "chi2" has no such
+        rules: None and "scale" both mean 1. Where gamma sets the scale of a distance it
+        is 0 (a constant kernel) or from 1e-30 to 1e30.
 
     degree : float, default=3
         Degree of "poly".
@@ -226,29 +229,38 @@ def _gamma_params(name, entry, gamma):
     if entry.gamma is None:
         return {}
     if entry.gamma == "length_scale":
-        return {"length_scale": _length_scale(gamma)}
+        return {"length_scale": _length_scale(name, gamma)}
     if entry.gamma == "number":
-        if isinstance(gamma, str):
-            raise ValueError(
-                f"gamma={gamma!r} has no meaning for the kernel {name!r}. Use a "
-                "number, or None for 1."
-            )
-        return {} if gamma is None else {"gamma": gamma}
+        # Histograms have a scale of their own: "scale" is the default
+        return {} if gamma is None or gamma == "scale" else {"gamma": gamma}
+    if entry.cls is Laplacian and isinstance(gamma, Real) and gamma >= 0:
+        _check_scale(name, gamma)
     return {"gamma": gamma}
 
 
-_NO_MEDIAN = (Polynomial, Sigmoid, ExpDot)
+_NO_MEDIAN = (Polynomial, Sigmoid, ExpDot, Chi2)
+# Rows are multiplied by about sqrt(gamma) and their squared norms by gamma, also in
+# float32, where numbers end at 3e38 and 1e-38: this leaves eight orders of magnitude to
+# the data. Beyond, inf - inf in distances would make a kernel of NaN.
+_MIN_GAMMA, _MAX_GAMMA = 1e-30, 1e30
 
 
-def _length_scale(gamma):
+def _check_scale(name, gamma):
+    if gamma != 0 and not _MIN_GAMMA <= gamma <= _MAX_GAMMA:
+        raise ValueError(
+            f"gamma of the kernel {name!r} must be 0 or a number in [{_MIN_GAMMA:g}, "
+            f"{_MAX_GAMMA:g}], got {gamma!r}. Rescale the data."
+        )
+
+
+def _length_scale(name, gamma):
     if gamma is None:
         return "auto"
     if isinstance(gamma, str):
         return gamma
-    if gamma < 0:
-        raise ValueError(f"gamma must be a number in [0, inf), got {gamma!r}.")
+    _check_scale(name, gamma)
     # gamma = 0 is the constant kernel: an infinite length
-    return float(1.0 / np.sqrt(2.0 * gamma)) if gamma > 0 else np.inf
+    return 1.0 / math.sqrt(2.0 * float(gamma)) if gamma > 0 else np.inf
 
 
 def _from_sklearn(kernel):

@@ -136,13 +136,6 @@ def test_supports_of_fused_kernels(data):
     np.testing.assert_array_equal((narrow**0)(X, Z), 1.0)
 
 
-def test_cusps_are_passed_on():
-    assert (RBF() + Exponential())._reduction(2).cusp
-    assert (RBF() * Exponential())._reduction(2).cusp
-    assert (2.0 * Exponential() ** 2)._reduction(2).cusp
-    assert not (RBF() * Matern(nu=1.5))._reduction(2).cusp
-
-
 def test_numbers_become_constants_and_factors():
     assert RBF() + 1.0 == Sum(RBF(), Constant(1.0))
     assert 1.0 + RBF() == Sum(Constant(1.0), RBF())

@@ -1,5 +1,7 @@
 """Our kernels in scikit-learn's Gaussian processes."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from sklearn.base import clone
@@ -200,3 +202,38 @@ def test_mixed_sums_work_either_way(data):
     np.testing.assert_allclose((Matern() + gp.RBF())(X), K, rtol=1e-12)
     model = GaussianProcessRegressor(gp.RBF() + Matern(), alpha=0.01).fit(X, y)
     assert np.isfinite(model.log_marginal_likelihood_value_)
+
+
+@pytest.mark.parametrize(
+    "kernel",
+    [
+        RBF(9.0),
+        Matern(9.0, nu=2.5),
+        RationalQuadratic(9.0, length_scale_bounds="fixed"),
+        Laplacian(0.01),
+        ExpSineSquared(3.0, periodicity=40.0, periodicity_bounds="fixed"),
+    ],
+    ids=kernel_id,
+)
+def test_one_length_scale_needs_no_array_of_all_differences(kernel):
+    n = 300
+    X = np.random.default_rng(0).normal(size=(n, 100))
+    kernel(X[:2], eval_gradient=True)  # compiles
+    tracemalloc.start()
+    kernel(X, eval_gradient=True)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    # All differences would be 100 such matrices; the Bessel functions need some.
+    assert peak < 12 * 8 * n * n
+
+
+def test_gradients_do_not_depend_on_how_the_length_scale_is_written():
+    X = np.random.default_rng(1).normal(size=(50, 7)) + 100.0
+    for one, several in (
+        (RBF(2.0), RBF([2.0] * 7)),
+        (Matern(2.0, nu=0.7), Matern([2.0] * 7, nu=0.7)),
+        (Laplacian(0.2), Laplacian([0.2] * 7)),
+    ):
+        _, total = one(X, eval_gradient=True)
+        _, parts = several(X, eval_gradient=True)
+        np.testing.assert_allclose(parts.sum(axis=2), total[:, :, 0], rtol=1e-12)

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from sklearn.base import clone
+from sklearn.metrics.pairwise import pairwise_kernels
 
 from skkernels.kernels import (
     RBF,
@@ -274,13 +275,57 @@ def test_rules_must_be_resolved():
 
 def test_callables_of_two_rows_are_told_how_to_do_better():
     X = np.ones((3, 2))
-    with pytest.raises(TypeError, match="returned a number.*pairwise_distances"):
+    with pytest.raises(TypeError, match="returned a number.*pairwise_kernels"):
         CallableKernel(lambda x, z: 1.0)(X)
     with pytest.raises(ValueError, match=r"shape \(2,\) in place of \(3, 4\)"):
         CallableKernel(lambda X, Z: np.ones(2))(X, np.ones((4, 2)))
-    with pytest.raises(ValueError) as caught:
-        CallableKernel(lambda x, z: x @ z)(X, np.ones((4, 2)))
-    assert "pairwise_distances" in caught.value.__notes__[0]
+    for function, symptom in (
+        (lambda x, z: x @ z, "mismatch in its core dimension"),
+        (lambda x, z: np.exp(-np.sum((x - z) ** 2)), "could not be broadcast"),
+        (lambda x, z: 1.0 if x[0, 0] == z[0, 5] else 0.0, "IndexError"),
+        (lambda x, z: min(x[0] < 2, z[0] < 2), "truth value of an array"),
+    ):
+        with pytest.raises(ValueError, match=symptom) as caught:
+            CallableKernel(function)(X, np.ones((4, 2)))
+        message = str(caught.value)
+        assert "gets two matrices" in message and "metric=f" in message
+        assert isinstance(caught.value.__cause__, (ValueError, IndexError))
+    with pytest.raises(TypeError, match="pairwise_kernels") as caught:
+        CallableKernel(lambda x: x)(X)
+    assert isinstance(caught.value.__cause__, TypeError)
+
+
+def test_functions_of_two_rows_work_when_wrapped_as_the_error_says():
+    rng = np.random.default_rng(0)
+    X, Z = rng.uniform(size=(6, 2)), rng.uniform(size=(4, 2))
+
+    def of_rows(x, z):
+        return 2.0 + float(np.minimum(x, z).sum())
+
+    kernel = CallableKernel(lambda X, Z: pairwise_kernels(X, Z, metric=of_rows))
+    for rows, columns in ((X, Z), (X, X)):
+        expected = 2.0 + np.minimum(rows[:, None], columns[None]).sum(axis=2)
+        np.testing.assert_allclose(kernel(rows, columns), expected, rtol=1e-14)
+    np.testing.assert_allclose(kernel.diag(X), 2.0 + X.sum(axis=1), rtol=1e-14)
+
+
+def test_callables_may_return_lists_and_own_errors_pass():
+    X = np.ones((3, 2))
+    kernel = CallableKernel(lambda X, Z: (X @ Z.T).tolist())
+    np.testing.assert_allclose(kernel(X), 2.0)
+
+    class OwnError(Exception):
+        pass
+
+    def fail(X, Z):
+        raise OwnError
+
+    with pytest.raises(OwnError):
+        CallableKernel(fail)(X)
+
+
+def test_func_of_a_callable_kernel_must_be_callable():
+    X = np.ones((3, 2))
     with pytest.raises(TypeError, match="func must be callable"):
         CallableKernel("rbf")(X)
 

@@ -79,10 +79,28 @@ def test_gamma_of_other_kernels(X):
     assert make_kernel("sigmoid", gamma=0.4, coef0=3) == Sigmoid(0.4, 3)
     scale = make_kernel("poly", gamma="scale").resolve(X)
     assert scale.gamma_value == pytest.approx(1 / (3 * X.var()))
-    assert make_kernel("chi2") == Chi2(1.0)
+    for default in (None, "scale"):
+        assert make_kernel("chi2", gamma=default) == Chi2(1.0)
     for ignored in (0.3, "scale", None):
         assert make_kernel("linear", gamma=ignored) == Linear()
         assert Linear().gamma_value is None
+
+
+@pytest.mark.parametrize(
+    "name", ["rbf", "matern", "exponential", "cauchy", "laplacian"]
+)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_gamma_at_its_bounds_gives_finite_kernels(name, dtype):
+    X = np.random.default_rng(0).normal(size=(30, 20)).astype(dtype)
+    sharp = make_kernel(name, gamma=1e30)(X)
+    np.testing.assert_allclose(sharp, np.eye(30), atol=1e-20)
+    flat = make_kernel(name, gamma=1e-30)(X)
+    np.testing.assert_allclose(flat, np.ones((30, 30)), atol=1e-6)
+    for gamma in (1e31, 1e308, 1e-31, 5e-324):
+        with pytest.raises(ValueError) as caught:
+            make_kernel(name, gamma=gamma)
+        assert f"gamma of the kernel {name!r}" in str(caught.value)
+        assert f"0 or a number in [1e-30, 1e+30], got {gamma!r}" in str(caught.value)
 
 
 def test_kernel_params(X):
@@ -149,7 +167,7 @@ def test_kernels_of_unknown_classes_are_called(X):
         ),
         (lambda: make_kernel("poly", gamma="median"), ValueError, "'poly' has none"),
         (lambda: make_kernel("sigmoid", gamma="median"), ValueError, "has none"),
-        (lambda: make_kernel("chi2", gamma="scale"), ValueError, "no meaning.*'chi2'"),
+        (lambda: make_kernel("chi2", gamma="median"), ValueError, "'chi2' has none"),
         (
             lambda: make_kernel("matern", kernel_params={"mu": 1}),
             ValueError,

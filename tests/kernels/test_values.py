@@ -1,5 +1,7 @@
 """Values of the kernels, against their formulas and against scikit-learn."""
 
+import tracemalloc
+
 import mpmath
 import numpy as np
 import pytest
@@ -391,3 +393,21 @@ def test_nan_is_refused_and_inputs_stay_as_they_are(data):
         RBF()(X, Z)
     with pytest.raises(ValueError, match="X has 4 features, but Y has 3"):
         RBF()(X, Z[:3, :3])
+
+
+@pytest.mark.parametrize("name", ["chi2", "additive_chi2", "intersection"])
+def test_sparse_histograms_are_made_dense_in_parts(name):
+    rng = np.random.default_rng(0)
+    X = sp.random_array((40, 500), density=0.02, rng=rng, format="csr")
+    Z = sp.random_array((8000, 500), density=0.02, rng=rng, format="csr")
+    kernel = make_kernel(name)
+    kernel(X[:2], Z[:2])  # compiles
+    tracemalloc.start()
+    K = kernel(X, Z)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 8 * Z.shape[0] * Z.shape[1] / 2
+    np.testing.assert_array_equal(K, kernel(X.toarray(), Z.toarray()))
+    Z.data[-1] = -1.0
+    with pytest.raises(ValueError, match="negative values"):
+        kernel(X, Z)
