@@ -8,6 +8,7 @@ from sklearn.base import BaseEstimator
 from skkernels._version import __version__
 from skkernels.kernels import make_kernel
 from skkernels.utils._sklearn import Interval, StrOptions
+from skkernels.utils._warnings import warn_user
 
 #: Parameter constraints of the kernel parameters, for ``_parameter_constraints``.
 KERNEL_CONSTRAINTS = {
@@ -36,7 +37,13 @@ class KernelEstimatorMixin(BaseEstimator):
         """Set ``kernel_`` and ``gamma_`` from the parameters and the data."""
         if self._is_precomputed():
             self.kernel_, self.gamma_ = "precomputed", None
-            return self.kernel_
+        else:
+            self.kernel_ = self._resolved_kernel(X, sample_weight)
+            self.gamma_ = self.kernel_.gamma_value
+        return self.kernel_
+
+    def _resolved_kernel(self, X, sample_weight=None):
+        """The kernel of the parameters with its rules replaced by numbers."""
         kernel = make_kernel(
             self.kernel,
             gamma=self.gamma,
@@ -44,18 +51,15 @@ class KernelEstimatorMixin(BaseEstimator):
             coef0=self.coef0,
             kernel_params=self.kernel_params,
         )
-        self.kernel_ = kernel.resolve(
+        resolved = kernel.resolve(
             X, sample_weight=sample_weight, random_state=self.random_state
         )
-        self.gamma_ = self.kernel_.gamma_value
-        if self.kernel_.is_psd is False:
-            warnings.warn(
-                f"The kernel {self.kernel_!r} is not positive semi-definite: "
-                f"{type(self).__name__} may have no unique or no stable solution.",
-                UserWarning,
-                stacklevel=5,
+        if resolved.is_psd is False:
+            warn_user(
+                f"The kernel {resolved!r} is not positive semi-definite: "
+                f"{type(self).__name__} may have no unique or no stable solution."
             )
-        return self.kernel_
+        return resolved
 
     def _is_precomputed(self):
         return isinstance(self.kernel, str) and self.kernel == "precomputed"

@@ -1,12 +1,9 @@
-"""Fixtures and markers of the whole suite."""
+"""Markers of the whole suite."""
 
 import os
 from importlib.util import find_spec
-from pathlib import Path
 
 import pytest
-
-import skkernels
 
 
 def _cuda_works():
@@ -31,18 +28,3 @@ def pytest_collection_modifyitems(items):
         for item in items:
             if item.get_closest_marker("fork"):
                 item.add_marker(skip)
-
-
-@pytest.fixture(scope="session")
-def warm_jit():
-    """Compile the products of the RBF kernel, for tests that look at the clock."""
-    skkernels.warm_jit()
-
-
-@pytest.fixture(scope="session")
-def data_folder():
-    """Folder with the benchmark data sets, named by SKKERNELS_DATA."""
-    folder = os.environ.get("SKKERNELS_DATA")
-    if not folder:
-        pytest.skip("the environment variable SKKERNELS_DATA is not set")
-    return Path(folder)

@@ -25,7 +25,7 @@ def select_centers(
     Parameters
     ----------
     kernel : Kernel
-        Resolved kernel; used by "rpcholesky" only.
+        Resolved kernel; used by "rpcholesky" only, without its white noise.
 
     X : array or CSR matrix of shape (n, n_features)
         Data.
@@ -98,10 +98,13 @@ def select_centers(
         if n_rows < first.size:
             drawn = np.sort(_draw(weights, n_rows, rng))
             first, weights = first[drawn], None
-        operator = make_operator(kernel, X[first])
+        # White noise is no part of the functions that centers span.
+        operator = make_operator(kernel._without_noise(), X[first])
         chosen = rpcholesky(
             operator, n_centers, weights=weights, random_state=rng
         ).pivots
+        if chosen.size == 0:  # the kernel is zero, so that any row will do
+            chosen = np.zeros(1, dtype=np.intp)
     return first[np.unique(chosen)]
 
 

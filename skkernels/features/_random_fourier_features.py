@@ -226,7 +226,7 @@ class RandomFourierFeatures(
         xp = get_namespace(X)
         frequencies = self.frequencies_.astype(X.dtype, copy=False).T
         center = self.center_.astype(X.dtype, copy=False)
-        out = xp.empty((X.shape[0], self.n_components), dtype=X.dtype)
+        out = xp.empty((X.shape[0], self._n_features_out), dtype=X.dtype)
         offset = center @ frequencies if sp.issparse(X) else None
 
         def fill(rows):

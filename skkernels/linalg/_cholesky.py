@@ -1,6 +1,5 @@
 """Cholesky factorisation in float64 and what to do where it fails."""
 
-import warnings
 from importlib import import_module
 
 import numpy as np
@@ -9,6 +8,7 @@ from scipy.linalg import LinAlgWarning, lapack
 
 from skkernels.operators import memory_budget
 from skkernels.utils._array import get_namespace
+from skkernels.utils._warnings import warn_user
 
 _EPS = float(np.finfo(np.float64).eps)
 _MIRROR_BLOCK = 1024
@@ -86,12 +86,19 @@ def safe_cholesky(A, overwrite=False):
     xp = get_namespace(A)
     if not overwrite or not (A.flags.c_contiguous or A.flags.f_contiguous):
         A = A.copy()
-    diagonal = xp.diagonal(A).copy()
+    return _cholesky_with_jitter(xp, A, xp.diagonal(A).copy(), clear=True)
+
+
+def _cholesky_with_jitter(xp, A, diagonal, clear):
+    """Climb the ladder of :func:`safe_cholesky` for A with the given diagonal.
+
+    Without ``clear`` the strict upper triangle stays that of A.
+    """
     scale = float(xp.abs(diagonal).mean())
     relative = A.shape[0] * _EPS
     jitter = 0.0
     while True:
-        L = _try_cholesky(xp, A, diagonal + jitter)
+        L = _try_cholesky(xp, A, diagonal + jitter, clear)
         if L is not None:
             return L, jitter
         if relative > 1e-6 or scale == 0.0 or not np.isfinite(scale):
@@ -103,7 +110,7 @@ def safe_cholesky(A, overwrite=False):
         relative *= 10.0
 
 
-def _try_cholesky(xp, A, diagonal):
+def _try_cholesky(xp, A, diagonal, clear):
     """Lower factor of A with the given diagonal, or None if it breaks down.
 
     NumPy: works in place and leaves A symmetric again after a failure.
@@ -117,7 +124,8 @@ def _try_cholesky(xp, A, diagonal):
     np.fill_diagonal(F, diagonal)
     L, info = lapack.dpotrf(F, lower=1, clean=0, overwrite_a=1)
     if info == 0:
-        _clear_upper(L)
+        if clear:
+            _clear_upper(L)
         return L
     _mirror_upper(F)
     return None
@@ -164,8 +172,7 @@ def solve_psd(A, B, *, shift=0.0, overwrite=False):
         Multiple of the identity to add for each column.
 
     overwrite : bool, default=False
-        Use A as working memory, so that no second n x n array is needed unless the
-        matrix is singular.
+        Use A as working memory, so that no second n x n array is needed.
 
     Returns
     -------
@@ -174,7 +181,10 @@ def solve_psd(A, B, *, shift=0.0, overwrite=False):
 
     Notes
     -----
-    Time: n^3 / 3 operations for each distinct shift.
+    Time: n^3 / 3 operations for each distinct shift. A singular matrix takes about 10
+    n^3 and, for NumPy arrays, a second n x n array for its eigenvectors; where the two
+    exceed scikit-learn's ``working_memory``, it is solved with a small multiple of the
+    identity added, as in :func:`safe_cholesky`, and the warning says so.
     """
     xp = get_namespace(A)
     if not overwrite or not (A.flags.c_contiguous or A.flags.f_contiguous):
@@ -195,7 +205,7 @@ def solve_psd(A, B, *, shift=0.0, overwrite=False):
 
 def _solve_shifted(xp, A, B, diagonal):
     if xp is not np:
-        L = _try_cholesky(xp, A, diagonal)
+        L = _try_cholesky(xp, A, diagonal, clear=False)
         if L is not None:
             return triangular_solve(L, triangular_solve(L, B), trans=True)
     else:
@@ -206,11 +216,10 @@ def _solve_shifted(xp, A, B, diagonal):
         if info == 0:
             rcond, _ = lapack.dpocon(L, norm, uplo="L")
             if rcond < _EPS:
-                warnings.warn(
+                warn_user(
                     f"The kernel system is ill-conditioned (rcond={rcond:.1e}): the "
                     "solution may be inaccurate. Increase alpha.",
                     LinAlgWarning,
-                    stacklevel=2,
                 )
             return lapack.dpotrs(L, B, lower=1)[0]
         _mirror_upper(F)
@@ -218,27 +227,37 @@ def _solve_shifted(xp, A, B, diagonal):
 
 
 def _solve_singular(xp, A, B, diagonal):
+    """Solve without a factor, leaving the strict upper triangle of A as it is."""
     n = len(A)
-    if 2 * A.nbytes > memory_budget():
-        A[xp.arange(n), xp.arange(n)] = diagonal
-        L, jitter = safe_cholesky(A)
-        warnings.warn(
+    # With NumPy the matrix and its eigenvectors; elsewhere workspace twice as large.
+    if (2 if xp is np else 4) * A.nbytes > memory_budget():
+        L, jitter = _cholesky_with_jitter(xp, A, diagonal, clear=False)
+        warn_user(
             f"Singular matrix in solving the kernel system. Added {jitter:.1e} to its "
             "diagonal; increase alpha to avoid this.",
             LinAlgWarning,
-            stacklevel=2,
         )
         return triangular_solve(L, triangular_solve(L, B), trans=True)
-    warnings.warn(
+    warn_user(
         "Singular matrix in solving the kernel system. Using the minimum-norm "
         "least-squares solution instead; increase alpha to avoid this.",
         LinAlgWarning,
-        stacklevel=2,
     )
-    matrix = A.copy()
-    matrix[xp.arange(n), xp.arange(n)] = diagonal
-    eigenvalues, vectors = xp.linalg.eigh(matrix)
+    eigenvalues, vectors = _eigh(xp, A, diagonal)
     magnitude = xp.abs(eigenvalues)
     kept = magnitude > n * _EPS * magnitude.max()
     inverse = xp.where(kept, 1.0 / xp.where(kept, eigenvalues, 1.0), 0.0)
     return vectors @ (inverse[:, None] * (vectors.T @ B))
+
+
+def _eigh(xp, A, diagonal):
+    """Eigensystem of A with the given diagonal; the lower triangle is overwritten."""
+    if xp is not np:
+        A[xp.arange(len(A)), xp.arange(len(A))] = diagonal
+        return xp.linalg.eigh(A)
+    F = A if A.flags.f_contiguous else A.T
+    np.fill_diagonal(F, diagonal)
+    # "evr" has no workspace of order n^2 beside the eigenvectors.
+    return scipy.linalg.eigh(
+        F, lower=True, overwrite_a=True, check_finite=False, driver="evr"
+    )

@@ -1,9 +1,12 @@
 """Class labels as regression targets."""
 
+from types import SimpleNamespace
+
 import numpy as np
 from sklearn.utils.class_weight import compute_class_weight
 
 from skkernels.utils._array import get_namespace, to_numpy
+from skkernels.utils._sklearn import _check_partial_fit_first_call
 from skkernels.utils._validation import positive_rows
 
 
@@ -96,6 +99,36 @@ def encode_labels(y, weights, class_weight, name):
         weights = np.zeros(y.size)
         weights[rows] = row_weights
     return classes, codes, weights
+
+
+def declared_classes(classes, known, name):
+    """Labels that may occur in ``partial_fit``.
+
+    Parameters
+    ----------
+    classes : array-like of shape (n_classes,) or None
+        What was passed.
+
+    known : ndarray of shape (n_classes,) or None
+        The labels of earlier calls; None in the first call.
+
+    name : str
+        Name of the estimator, for the error message.
+
+    Returns
+    -------
+    classes : ndarray of shape (n_classes,)
+        Sorted labels.
+    """
+    # On a stand-in, so that a call that fails later leaves the estimator as it was.
+    holder = SimpleNamespace(classes_=known)
+    _check_partial_fit_first_call(holder, classes)
+    if len(holder.classes_) < 2:
+        raise ValueError(
+            f"{name} needs at least 2 classes, but got only one in classes: "
+            f"{holder.classes_.tolist()[0]!r}."
+        )
+    return holder.classes_
 
 
 def code_targets(codes, n_classes):

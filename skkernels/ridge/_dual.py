@@ -1,7 +1,5 @@
 """Solving the dual problem of kernel ridge regression."""
 
-import warnings
-
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
@@ -9,6 +7,7 @@ from skkernels.linalg import rpcholesky, solve_psd
 from skkernels.operators import check_memory, memory_budget
 from skkernels.solvers import LowRankPreconditioner, block_cg
 from skkernels.utils._array import get_namespace
+from skkernels.utils._warnings import warn_user
 
 _MAX_DIRECT = 20_000
 _MIN_PRECONDITIONED = 1_000
@@ -108,6 +107,8 @@ class DualProblem:
         factor = rpcholesky(
             self.op, rank, weights=self.weights, random_state=random_state
         ).factor
+        if factor.shape[1] == 0:  # the kernel matrix is zero
+            return None
         return LowRankPreconditioner(self.scale(factor), self.alpha)
 
 
@@ -123,11 +124,10 @@ def warn_unless_converged(result, tol, name):
             "Use another kernel or solver='cholesky'",
         ),
     }[result.reason]
-    warnings.warn(
+    warn_user(
         f"{name}: conjugate gradients ended after {result.n_iter} iterations with a "
         f"relative residual of {result.residual_norms[-1].max():.1e}, above "
         f"tol={tol:.1e}: {why}. {advice}, or use the Nystroem estimator "
         "(NystroemKernelRidge), whose solver is direct.",
         ConvergenceWarning,
-        stacklevel=5,
     )

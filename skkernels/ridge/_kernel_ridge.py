@@ -16,7 +16,9 @@ class KernelRidge(MultiOutputMixin, RegressorMixin, BaseKernelRidge):
     The model ``f(x) = sum_i a_i k(x, x_i)`` minimises
     ``sum_i w_i (y_i - f(x_i))^2 + alpha ||f||^2``. The class takes the parameters of
     :class:`sklearn.kernel_ridge.KernelRidge` with the same defaults and gives the same
-    results. Beyond that it takes all kernels of :mod:`skkernels.kernels`, solves by
+    results, with one exception: a callable kernel takes two matrices and returns the
+    block of the kernel matrix, where scikit-learn calls it for each pair of rows.
+    Beyond that the class takes all kernels of :mod:`skkernels.kernels`, solves by
     conjugate gradients where the kernel matrix does not fit in memory, and predicts in
     blocks.
 

@@ -1,5 +1,7 @@
 """Normal equations of a model with fixed centers, as sums over rows."""
 
+import copy
+
 import numpy as np
 from scipy.linalg import blas
 
@@ -65,17 +67,27 @@ class NormalEquations:
         self.offset = xp.zeros(n_targets)
         if fit_intercept:
             self.offset = xp.average(Y, axis=0, weights=weights)
-        self.gram = xp.zeros((size, size))
+        self.gram = None  # zero, until rows are added
         self.moment = xp.zeros((size, n_targets))
         self.mass = xp.zeros(size)
         self.weight = 0.0
         self.target = xp.zeros(n_targets)
 
-    def add(self, kernel, X, centers, Y, weights):
-        """Add rows X with targets Y and weights (None is 1 for all)."""
+    def plus(self, kernel, X, centers, Y, weights):
+        """These sums with rows X, targets Y and weights (None is 1 for all) added.
+
+        ``self`` stays as it is, for the case that something fails on the way to the
+        new model.
+        """
+        new = copy.copy(self)
+        if new.whitening is None:
+            new._change_coordinates(kernel, centers)
+        new._add(kernel, X, centers, Y, weights)
+        return new
+
+    def _add(self, kernel, X, centers, Y, weights):
+        """Add rows; the arrays so far are replaced, not changed."""
         xp = get_namespace(Y)
-        if self.whitening is None:
-            self._change_coordinates(kernel, centers)
         n = Y.shape[0]
         Y = Y - self.offset
         columns = xp.column_stack([Y, xp.ones(n)])
@@ -88,11 +100,15 @@ class NormalEquations:
             gram, moment = op.normal_matrix(weights, columns)
         else:
             gram, moment = self._whitened(kernel, X, centers, columns, weights)
-        self.gram += gram
-        self.moment += moment[:, :-1]
-        self.mass += moment[:, -1]
+        gram = gram.astype(np.float64, copy=False)
+        if self.gram is not None:
+            gram += self.gram
+        self.gram = gram
+        self.moment = self.moment + moment[:, :-1]
+        self.mass = self.mass + moment[:, -1]
         self.weight += n if weights is None else float(weights.sum())
-        self.target += Y.sum(axis=0) if weights is None else weights @ Y
+        target = Y.sum(axis=0) if weights is None else weights @ Y
+        self.target = self.target + target
 
     def _change_coordinates(self, kernel, centers):
         """Go from plain sums to sums in the coordinates of T."""
@@ -133,7 +149,7 @@ class NormalEquations:
         """Coefficients of shape (m, n_targets) and means of the targets.
 
         The means are zeros without intercept. The sums stay as they are; it takes
-        :meth:`add` before it can be called again.
+        :meth:`plus` before it can be called again.
         """
         xp = get_namespace(self.gram)
         mean, rhs = xp.zeros_like(self.offset), self.moment

@@ -3,7 +3,6 @@
 from numbers import Integral, Real
 
 import numpy as np
-import scipy.sparse as sp
 
 from skkernels.base import KERNEL_CONSTRAINTS, KernelEstimatorMixin
 from skkernels.coresets import CENTER_SELECTIONS, select_centers
@@ -17,6 +16,7 @@ from skkernels.utils._validation import (
     drop_zero_weights,
     match_storage,
     validate,
+    validate_rows,
 )
 
 _MATRICES = 5  # of shape n_centers x n_centers, at the peak of the solver
@@ -28,7 +28,11 @@ class BaseNystroemKernelRidge(KernelEstimatorMixin):
     _parameter_constraints: dict = {
         **KERNEL_CONSTRAINTS,
         "n_centers": [Interval(Integral, 1, None, closed="left")],
-        "center_selection": [StrOptions(set(CENTER_SELECTIONS)), "array-like"],
+        "center_selection": [
+            StrOptions(set(CENTER_SELECTIONS)),
+            "array-like",
+            "sparse matrix",
+        ],
         "alpha": [Interval(Real, 0, None, closed="left")],
         "random_state": ["random_state"],
     }
@@ -48,11 +52,15 @@ class BaseNystroemKernelRidge(KernelEstimatorMixin):
                 "earlier calls."
             )
         if equations is None:
-            self._set_centers(X, weights, rows)
-        centers = self.centers_.astype(np.float64, copy=False)
+            chosen = self._choose_centers(X, weights, rows)
+        else:
+            chosen = self.kernel_, self.centers_, self.center_indices_
+        # White noise is on the diagonal of K_mm, but not in K_nm.
+        kernel = chosen[0]._without_noise()
+        centers = chosen[1].astype(np.float64, copy=False)
         if equations is None:
             equations = NormalEquations(
-                self.kernel_,
+                kernel,
                 centers,
                 Y,
                 weights,
@@ -61,13 +69,21 @@ class BaseNystroemKernelRidge(KernelEstimatorMixin):
                 more=partial,
             )
         X = match_storage(X, centers)
-        equations.add(self.kernel_, X, centers, Y, weights)
+        equations = equations.plus(kernel, X, centers, Y, weights)
         coef, intercept = equations.solve(alpha)
+        # Not before: an error above leaves the estimator as it was.
+        self.kernel_, self.centers_, self.center_indices_ = chosen
+        self.gamma_ = self.kernel_.gamma_value
+        self.n_centers_ = self.centers_.shape[0]
         self._equations = equations
         return coef.astype(self.centers_.dtype), intercept
 
-    def _set_centers(self, X, weights, rows):
-        """Set ``kernel_``, ``centers_`` and ``center_indices_`` from the first rows."""
+    def _forget(self):
+        """Forget the rows of earlier calls."""
+        self.__dict__.pop("_equations", None)
+
+    def _choose_centers(self, X, weights, rows):
+        """Kernel, centers and their positions, from the first rows."""
         if self._is_precomputed():
             raise ValueError(
                 f"{type(self).__name__} evaluates the kernel between rows and centers, "
@@ -76,44 +92,28 @@ class BaseNystroemKernelRidge(KernelEstimatorMixin):
                 "callable."
             )
         given = not isinstance(self.center_selection, str)
-        wanted = np.shape(self.center_selection)[0] if given else self.n_centers
-        bound = min(wanted, X.shape[0]) if not given else wanted
+        if given:
+            centers = validate_rows(self.center_selection, X, "center_selection")
+            bound = centers.shape[0]
+        else:
+            bound = min(self.n_centers, X.shape[0])
         check_memory(
             _MATRICES * 8 * bound * bound,
             what=f"The system of equations of {bound} centers",
             remedy="use fewer centers (n_centers)",
         )
-        self._resolve_kernel(X, weights)
+        kernel = self._resolved_kernel(X, weights)
         if given:
-            self.centers_, self.center_indices_ = self._given_centers(X), None
-        else:
-            indices = select_centers(
-                self.kernel_,
-                X,
-                self.n_centers,
-                self.center_selection,
-                sample_weight=weights,
-                random_state=self.random_state,
-            )
-            self.centers_ = X[indices]
-            self.center_indices_ = indices if rows is None else rows[indices]
-        self.n_centers_ = self.centers_.shape[0]
-
-    def _given_centers(self, X):
-        xp = get_namespace(X)
-        centers = self.center_selection
-        if sp.issparse(centers):
-            centers = centers.tocsr()
-        else:
-            centers = xp.array(centers, dtype=X.dtype, order="C", ndmin=2)
-            if not bool(xp.isfinite(centers).all()):
-                raise ValueError("center_selection contains NaN or infinity.")
-        if centers.shape[1] != X.shape[1]:
-            raise ValueError(
-                f"center_selection has {centers.shape[1]} features, but X has "
-                f"{X.shape[1]}."
-            )
-        return match_storage(centers, X).astype(X.dtype, copy=False)
+            return kernel, centers, None
+        indices = select_centers(
+            kernel,
+            X,
+            self.n_centers,
+            self.center_selection,
+            sample_weight=weights,
+            random_state=self.random_state,
+        )
+        return kernel, X[indices], indices if rows is None else rows[indices]
 
     def _evaluate(self, X):
         """Values of f on new data."""

@@ -25,8 +25,8 @@ class NystroemKernelRidge(MultiOutputMixin, RegressorMixin, BaseNystroemKernelRi
         Number of centers. With at least as many as there are distinct rows, every
         distinct row is a center and the model is that of :class:`KernelRidge`.
 
-    center_selection : {"uniform", "kmeans++", "rpcholesky"} or array-like of shape \
-            (n_centers, n_features), default="uniform"
+    center_selection : {"uniform", "kmeans++", "rpcholesky"} or {array-like, \
+            sparse matrix} of shape (n_centers, n_features), default="uniform"
         How centers are drawn from the training data, see
         :func:`skkernels.coresets.select_centers`, or the centers themselves.
         "rpcholesky" needs fewer centers for the same error where the data are
@@ -118,6 +118,9 @@ class NystroemKernelRidge(MultiOutputMixin, RegressorMixin, BaseNystroemKernelRi
     A sample of weight w counts exactly as w equal samples of weight 1, also in the
     choice of centers, and the order of the samples does not matter.
 
+    White noise in the kernel does not enter the model, nor the choice of centers: it is
+    no part of ``k(x, z_j)``, and to smooth over noise is what ``alpha`` is for.
+
     For ``partial_fit`` to add to, the sums over the samples seen stay in the estimator
     and its pickles: ``8 m^2`` bytes after ``fit`` with a well-conditioned ``K_mm``, and
     up to ``16 m^2`` otherwise and after ``partial_fit``.
@@ -192,6 +195,7 @@ class NystroemKernelRidge(MultiOutputMixin, RegressorMixin, BaseNystroemKernelRi
         self : object
             The fitted estimator.
         """
+        self._forget()
         return self._fit(X, y, sample_weight, partial=False, reset=True)
 
     @_fit_context(prefer_skip_nested_validation=True)

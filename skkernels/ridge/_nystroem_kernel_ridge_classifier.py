@@ -6,17 +6,14 @@ from sklearn.utils.multiclass import check_classification_targets
 
 from skkernels.ridge._classes import (
     code_targets,
+    declared_classes,
     encode_labels,
     labels_from_scores,
     weigh_classes,
 )
 from skkernels.ridge._nystroem_base import BaseNystroemKernelRidge
 from skkernels.utils._array import get_namespace, to_numpy
-from skkernels.utils._sklearn import (
-    StrOptions,
-    _check_partial_fit_first_call,
-    _fit_context,
-)
+from skkernels.utils._sklearn import StrOptions, _fit_context
 from skkernels.utils._validation import check_weights, validate
 
 
@@ -35,8 +32,8 @@ class NystroemKernelRidgeClassifier(ClassifierMixin, BaseNystroemKernelRidge):
         distinct row is a center and the model is that of
         :class:`KernelRidgeClassifier`.
 
-    center_selection : {"uniform", "kmeans++", "rpcholesky"} or array-like of shape \
-            (n_centers, n_features), default="uniform"
+    center_selection : {"uniform", "kmeans++", "rpcholesky"} or {array-like, \
+            sparse matrix} of shape (n_centers, n_features), default="uniform"
         How centers are drawn from the training data, see
         :func:`skkernels.coresets.select_centers`, or the centers themselves.
 
@@ -115,7 +112,8 @@ class NystroemKernelRidgeClassifier(ClassifierMixin, BaseNystroemKernelRidge):
     Notes
     -----
     Cost and numerics as for :class:`NystroemKernelRidge` with as many targets as
-    classes, or one if there are two. Weights count as repetitions.
+    classes, or one if there are two. Weights count as repetitions. White noise in the
+    kernel does not enter the model.
 
     There is no ``predict_proba``: least-squares scores can leave [0, 1], and forcing
     them into it does not make them probabilities. Use
@@ -186,13 +184,14 @@ class NystroemKernelRidgeClassifier(ClassifierMixin, BaseNystroemKernelRidge):
         self : object
             The fitted estimator.
         """
+        self._forget()
         X, y = validate(self, X, y, reset=True)
         check_classification_targets(to_numpy(y))
         weights = check_weights(sample_weight, X)
-        self.classes_, codes, weights = encode_labels(
+        classes, codes, weights = encode_labels(
             y, weights, self.class_weight, type(self).__name__
         )
-        return self._fit_codes(X, codes, weights, partial=False)
+        return self._fit_codes(X, classes, codes, weights, partial=False)
 
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y, classes=None, sample_weight=None):
@@ -230,26 +229,31 @@ class NystroemKernelRidgeClassifier(ClassifierMixin, BaseNystroemKernelRidge):
                 "sklearn.utils.class_weight.compute_class_weight and pass them as a "
                 "dictionary."
             )
-        X, y = validate(self, X, y, reset=not hasattr(self, "_equations"))
+        first = not hasattr(self, "_equations")
+        X, y = validate(self, X, y, reset=first)
         y = to_numpy(y)
-        _check_partial_fit_first_call(self, classes)
-        unknown = np.setdiff1d(y, self.classes_)
+        check_classification_targets(y)
+        classes = declared_classes(
+            classes, None if first else self.classes_, type(self).__name__
+        )
+        unknown = np.setdiff1d(y, classes)
         if unknown.size:
             raise ValueError(
                 f"y contains labels that are not among the classes given in the first "
                 f"call to partial_fit: {unknown[:5]}."
             )
-        codes = np.searchsorted(self.classes_, y)
+        codes = np.searchsorted(classes, y)
         weights = check_weights(sample_weight, X)
         weights = None if weights is None else to_numpy(weights)
-        weights = weigh_classes(self.class_weight, self.classes_, codes, weights)
-        return self._fit_codes(X, codes, weights, partial=True)
+        weights = weigh_classes(self.class_weight, classes, codes, weights)
+        return self._fit_codes(X, classes, codes, weights, partial=True)
 
-    def _fit_codes(self, X, codes, weights, *, partial):
+    def _fit_codes(self, X, classes, codes, weights, *, partial):
         xp = get_namespace(X)
-        Y = xp.asarray(code_targets(codes, len(self.classes_)))
+        Y = xp.asarray(code_targets(codes, len(classes)))
         weights = None if weights is None else xp.asarray(weights)
         coef, mean = self._fit_rows(X, Y, weights, fit_intercept=True, partial=partial)
+        self.classes_ = classes
         if Y.shape[1] == 1:
             self.coef_, self.intercept_ = coef[:, 0], float(mean[0])
         else:

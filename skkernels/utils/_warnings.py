@@ -21,9 +21,9 @@ def warn_user(message, category=UserWarning):
         Class of the warning.
     """
     level, frame = 2, sys._getframe(1)
-    while frame is not None and _in_library(frame):
+    while frame.f_back is not None and _in_library(frame):
         level, frame = level + 1, frame.f_back
-    warnings.warn(message, category, stacklevel=level - 1 + (frame is not None))
+    warnings.warn(message, category, stacklevel=level)
 
 
 def _in_library(frame):

@@ -54,6 +54,7 @@ VARIANTS = [
     KernelRidge(kernel="precomputed"),
     KernelRidge(kernel="precomputed", solver="cg", tol=1e-10),
     *[KernelRidge(**params) for params in KERNELS],
+    KernelRidge(kernel="arccos", gamma=None),
     KernelRidge(kernel="rbf", gamma="scale", solver="cg", tol=1e-10),
     KernelRidgeClassifier(),
     KernelRidgeClassifier(solver="cg", tol=1e-10),
@@ -69,6 +70,8 @@ VARIANTS = [
     NystroemKernelRidgeClassifier(),
     NystroemKernelRidgeClassifier(20, center_selection="kmeans++"),
     NystroemKernelRidgeClassifier(20, center_selection="rpcholesky"),
+    NystroemKernelRidgeClassifier(kernel="exponential"),
+    NystroemKernelRidgeClassifier(kernel=Matern(nu=1.5)),
     RandomFourierFeatures(),
 ]
 

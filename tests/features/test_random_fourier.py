@@ -196,6 +196,14 @@ def test_ridge_on_features_learns_like_the_kernel():
     assert search.best_score_ > 0.99
 
 
+def test_parameters_set_after_fit_do_not_matter_to_transform(X):
+    features = RandomFourierFeatures(7, random_state=0).fit(X)
+    expected = features.transform(X)
+    features.set_params(n_components=12, method="single")
+    np.testing.assert_array_equal(features.transform(X), expected)
+    assert len(features.get_feature_names_out()) == 7
+
+
 def test_errors_read_well(X):
     with pytest.raises(TypeError, match="Polynomial has no random Fourier features"):
         RandomFourierFeatures(kernel="poly", gamma=None).fit(X)

@@ -1,5 +1,6 @@
 """Cholesky factorisations and what happens where they fail."""
 
+import tracemalloc
 import warnings
 
 import numpy as np
@@ -62,8 +63,6 @@ def test_solve_psd_with_shifts(overwrite, monkeypatch):
 
 
 def test_solve_psd_overwrite_needs_no_second_matrix():
-    import tracemalloc
-
     A = make_psd(600, np.linspace(1, 2, 600))
     b = np.ones((600, 1))
     tracemalloc.start()
@@ -98,6 +97,36 @@ def test_singular_system_without_room_for_eigenvectors():
     with config_context(working_memory=1), pytest.warns(LinAlgWarning, match="Added"):
         x = solve_psd(A, b)
     assert_allclose(A @ x, b, atol=1e-9)
+
+
+@pytest.mark.parametrize("memory, message", [(100, "minimum-norm"), (1, "Added")])
+def test_singular_system_needs_what_was_budgeted(memory, message, monkeypatch):
+    # Beside A a matrix of eigenvectors, where the budget has room for it.
+    monkeypatch.setattr("skkernels.linalg._cholesky._MIRROR_BLOCK", 64)
+    A = make_psd(600, np.r_[np.zeros(300), np.linspace(1, 2, 300)])
+    B = A @ np.random.RandomState(0).randn(600, 2)
+    work = A.copy()
+    with config_context(working_memory=memory), pytest.warns(LinAlgWarning) as record:
+        tracemalloc.start()
+        X = solve_psd(work, B, shift=[0.0, 1.0], overwrite=True)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+    assert message in str(record[0].message)
+    assert peak < (1.3 if memory == 100 else 0.3) * A.nbytes
+    assert_allclose(A @ X[:, 0], B[:, 0], atol=1e-8)
+    # The second shift finds the matrix intact.
+    assert_allclose(A @ X[:, 1] + X[:, 1], B[:, 1], atol=1e-12)
+
+
+def test_two_singular_shifts():
+    A = make_psd(50, np.r_[-1.0, -1.0, np.linspace(1, 2, 48)])
+    B = np.random.RandomState(0).randn(50, 2)
+    for order in "CF":
+        with pytest.warns(LinAlgWarning):
+            X = solve_psd(np.array(A, order=order), B, shift=[0, 0.5], overwrite=True)
+        for j, shift in enumerate([0, 0.5]):
+            expected = np.linalg.solve(A + shift * np.eye(50), B[:, j])
+            assert_allclose(X[:, j], expected, rtol=1e-9, atol=1e-12)
 
 
 def test_ill_conditioned_system_warns():

@@ -134,6 +134,22 @@ def test_partial_fit_on_the_device(cupy):
     assert_allclose(output.get(), whole.predict(X), atol=1e-8)
 
 
+@pytest.mark.parametrize(
+    "centers, message",
+    [
+        (np.empty((0, 4)), "no rows"),
+        (np.zeros(4), "Expected 2D array for center_selection"),
+        (np.full((2, 4), np.nan), "center_selection contains NaN"),
+        (np.zeros((2, 3)), "3 features, but X has 4"),
+    ],
+)
+def test_bad_centers_on_the_device(cupy, centers, message):
+    X, y, _ = make_data(np.float64)
+    model = NystroemKernelRidge(center_selection=cupy.asarray(centers), gamma=None)
+    with pytest.raises(ValueError, match=message):
+        model.fit(cupy.asarray(X), cupy.asarray(y))
+
+
 @pytest.mark.gpu
 @pytest.mark.filterwarnings("ignore:Singular matrix")
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

@@ -335,3 +335,14 @@ def test_refit_replaces_everything(data):
     assert model.dual_coef_.shape == (20,)
     assert model.residual_norms_ is None and model.n_iter_ == 1
     assert model.predict(X_test[:, :2]).shape == (30,)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_zero_kernel_matrix_at_the_size_of_the_preconditioner(weighted):
+    X, y = np.zeros((1000, 2)), np.arange(1000.0)
+    weights = np.linspace(1, 2, 1000) if weighted else None
+    model = KernelRidge(alpha=2.0, solver="cg").fit(X, y, sample_weight=weights)
+    assert model.converged_
+    expected = y / 2 if weights is None else weights * y / 2
+    assert_allclose(model.dual_coef_, expected, rtol=1e-6)
+    assert_array_equal(model.predict(X), 0.0)

@@ -106,7 +106,7 @@ def test_scoring_monitor(iris):
 
 
 @pytest.mark.parametrize(
-    "load, least", [(load_digits, 0.97), (load_breast_cancer, 0.95), (load_wine, 0.95)]
+    "load, least", [(load_digits, 0.93), (load_breast_cancer, 0.95), (load_wine, 0.95)]
 )
 def test_defaults_make_a_good_model(load, least):
     X, y = load(return_X_y=True)
@@ -116,4 +116,4 @@ def test_defaults_make_a_good_model(load, least):
     )
     svc = cross_val_score(make_pipeline(StandardScaler(), SVC()), X, y, cv=3)
     assert ours.mean() > svc.mean() - 0.015
-    assert ours.mean() > least - 0.05
+    assert ours.mean() > least

@@ -18,6 +18,7 @@ from skkernels import (
     NystroemKernelRidge,
     NystroemKernelRidgeClassifier,
 )
+from skkernels.kernels import RBF, WhiteNoise, make_kernel
 
 SELECTIONS = pytest.mark.parametrize("selection", ["uniform", "kmeans++", "rpcholesky"])
 
@@ -214,6 +215,22 @@ def test_classifier_partial_fit():
         )
 
 
+def test_classifier_partial_fit_refuses_bad_classes():
+    X, y = load_iris(return_X_y=True)
+    model = NystroemKernelRidgeClassifier(20, random_state=0)
+    with pytest.raises(ValueError, match="at least 2 classes.*one in classes: 0"):
+        model.partial_fit(X[:50], y[:50], classes=[0])
+    with pytest.raises(ValueError, match="Unknown label type"):
+        model.partial_fit(X, X[:, 0], classes=[0, 1])
+    # A refused first call leaves nothing behind.
+    assert not hasattr(model, "classes_")
+    model.partial_fit(X[:50], y[:50], classes=[0, 1, 2])
+    with pytest.raises(ValueError, match="not the same as on last call"):
+        model.partial_fit(X, y, classes=[0, 1])
+    model.partial_fit(X[50:], y[50:])
+    assert_array_equal(model.classes_, [0, 1, 2])
+
+
 def test_classifier_balances_with_weights():
     X, y = load_iris(return_X_y=True)
     weights = np.random.RandomState(0).randint(0, 3, size=150)
@@ -291,11 +308,125 @@ def test_bad_centers(data):
     X, y, _, _ = data
     for centers, message in [
         (X[:5, :2], "2 features, but X has 3"),
-        (np.full((5, 3), np.nan), "NaN or infinity"),
+        (np.full((5, 3), np.nan), "center_selection: .*contains NaN"),
+        (sp.csr_array(np.full((5, 3), np.nan)), "center_selection: .*contains NaN"),
+        (np.empty((0, 3)), "center_selection: .*0 sample"),
+        (np.zeros((2, 3, 1)), "center_selection: .*dim 3"),
+        ([1.0, 2.0, 3.0], "center_selection: .*1D array"),
+        ([], "center_selection"),
         ("best", "center_selection"),
     ]:
         with pytest.raises(ValueError, match=message):
             NystroemKernelRidge(center_selection=centers).fit(X, y)
+
+
+def test_given_centers_are_copied(data):
+    X, y, _, X_test = data
+    centers = X[:20].copy()
+    model = NystroemKernelRidge(center_selection=centers).fit(X, y)
+    expected = model.predict(X_test)
+    centers[:] = 0.0
+    assert_array_equal(model.predict(X_test), expected)
+    # Duplicate entries of a sparse matrix add up.
+    twice = sp.csr_array(
+        (np.full(6, 0.5), np.array([0, 0, 1, 1, 2, 2]), np.array([0, 2, 4, 6])),
+        shape=(3, 3),
+    )
+    sparse = NystroemKernelRidge(center_selection=twice).fit(X, y)
+    dense = NystroemKernelRidge(center_selection=np.eye(3)).fit(X, y)
+    assert_allclose(sparse.predict(X_test), dense.predict(X_test), rtol=1e-12)
+    assert twice.nnz == 6
+
+
+@pytest.mark.parametrize("selection", ["uniform", "rpcholesky"])
+def test_white_noise_does_not_enter(data, selection):
+    X, y, _, X_test = data
+    model = NystroemKernelRidge(40, center_selection=selection, random_state=0)
+    without = clone(model).set_params(kernel=RBF()).fit(X, y)
+    model.set_params(kernel=RBF() + WhiteNoise(1.0)).fit(X[:300], y[:300])
+    model.fit(X, y)
+    assert_array_equal(model.center_indices_, without.center_indices_)
+    assert_allclose(model.predict(X_test), without.predict(X_test), rtol=1e-12)
+    model.partial_fit(X, -y)
+    without.partial_fit(X, -y)
+    assert_allclose(model.predict(X_test), without.predict(X_test), atol=1e-9)
+
+
+@SELECTIONS
+def test_nothing_but_white_noise(data, selection):
+    X, y, _, X_test = data
+    model = NystroemKernelRidge(
+        10, center_selection=selection, kernel=WhiteNoise(1.0), random_state=0
+    )
+    assert_allclose(model.fit(X, y).predict(X_test), y.mean())
+
+
+class FailsOnCall:
+    """RBF kernel as a callable that raises at the given number of calls from now."""
+
+    fuse = np.inf
+
+    def __call__(self, X, Z):
+        self.fuse -= 1
+        if self.fuse <= 0:
+            raise MemoryError("no more")
+        return RBF()(X, Z)
+
+
+@pytest.mark.parametrize("calls", [1, 2])
+@pytest.mark.parametrize("first", ["fit", "partial_fit"])
+def test_failed_partial_fit_changes_nothing(data, first, calls):
+    X, y, _, X_test = data
+    kernel = FailsOnCall()
+    model = NystroemKernelRidge(center_selection=X[:20], kernel=kernel)
+    whole = clone(model).fit(X, y)
+    getattr(model, first)(X[:100], y[:100])
+    model.kernel_ = make_kernel(kernel)
+    before = model.predict(X_test)
+    kernel.fuse = calls
+    with config_context(working_memory=0.08), pytest.raises(MemoryError):
+        model.partial_fit(X[100:], y[100:])
+    kernel.fuse = np.inf
+    assert_array_equal(model.predict(X_test), before)
+    model.partial_fit(X[100:], y[100:])
+    assert_allclose(model.predict(X_test), whole.predict(X_test), rtol=1e-9)
+
+
+@pytest.mark.parametrize("first", ["fit", "partial_fit"])
+def test_failed_solve_changes_nothing(data, first, monkeypatch):
+    X, y, _, X_test = data
+    model = NystroemKernelRidge(center_selection=X[:20])
+    whole = clone(model).fit(X, y)
+    model.gamma = whole.gamma_
+    getattr(model.set_params(kernel=whole.kernel_), first)(X[:100], y[:100])
+    before = model.predict(X_test)
+
+    def fail(*args, **kwargs):
+        raise MemoryError
+
+    with monkeypatch.context() as patch, pytest.raises(MemoryError):
+        patch.setattr("skkernels.ridge._normal_equations.solve_psd", fail)
+        model.partial_fit(X[100:], y[100:])
+    assert_array_equal(model.predict(X_test), before)
+    model.partial_fit(X[100:], y[100:])
+    assert_allclose(model.predict(X_test), whole.predict(X_test), rtol=1e-9)
+
+
+def test_failed_fit_forgets_the_rows_but_mixes_no_models(data):
+    X, y, _, X_test = data
+    kernel = FailsOnCall()
+    model = NystroemKernelRidge(20, kernel=kernel, random_state=0)
+    model.fit(X[:100], y[:100])
+    before = model.predict(X_test)
+    model.kernel.fuse = 2
+    with pytest.raises(MemoryError):
+        model.fit(X, y)
+    model.kernel.fuse = np.inf
+    assert_array_equal(model.predict(X_test), before)
+    model.partial_fit(X, y)
+    assert_allclose(
+        model.predict(X_test), clone(model).fit(X, y).predict(X_test), rtol=1e-9
+    )
 
 
 def test_memory_is_refused_beforehand(data):
