@@ -193,8 +193,10 @@ def map_blocks(func, blocks, *, work=None):
                     raise
 
         executor = _pool.get(n_threads)
-        futures = [executor.submit(drain) for _ in range(n_threads)]
+        futures = []
         try:
+            for _ in range(n_threads):
+                futures.append(executor.submit(drain))
             for future in futures:
                 future.result()
         except BaseException:  # an error of a block, or an interrupt of this thread

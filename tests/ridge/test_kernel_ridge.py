@@ -313,12 +313,13 @@ def test_scoring_monitor(data, solver):
     assert log["r2"].iloc[-1] == pytest.approx(model.score(X, y))
 
 
-def test_progress_bar(data):
+def test_progress_bar(data, capsys):
     pytest.importorskip("rich")
     from sklearn.callback import ProgressBar
 
     X, y, _, _ = data
     KernelRidge(kernel="rbf", solver="cg").set_callbacks(ProgressBar()).fit(X, y)
+    assert "KernelRidge" in capsys.readouterr().out
 
 
 def test_verbose(data, capsys):

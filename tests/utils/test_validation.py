@@ -120,7 +120,8 @@ class TestDeviceArrays:
 
     def test_assume_finite(self, device):
         with config_context(assume_finite=True):
-            validate(Estimator(), device([[np.nan]]), reset=True)
+            X = validate(Estimator(), device([[np.nan]]), reset=True)
+        assert bool(np.isnan(np.asarray(X)).all())
 
     def test_number_of_features(self, device):
         estimator = Estimator()
