@@ -176,7 +176,7 @@ def test_an_interrupt_drops_the_blocks_that_wait():
 
     def block(i):
         started.append(i)
-        if len(started) == 1:
+        if len(started) == 5:  # by then the calling thread sleeps
             signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
         time.sleep(0.05)
 
