@@ -145,9 +145,12 @@ def test_fork_waits_for_products_of_other_threads():
     """A child forked inside a matrix product would inherit BLAS's locks, held."""
     stop = threading.Event()
 
+    X = np.random.default_rng(0).standard_normal((1500, 20))
+    op = KernelOperator(RBF(3.0), X)
+
     def keep_multiplying():
-        while not stop.is_set():
-            product(0, n=1500)
+        while not stop.is_set():  # no product of NumPy alone: forks know nothing of it
+            op @ X[:, 0]
 
     threads = [threading.Thread(target=keep_multiplying) for _ in range(2)]
     for thread in threads:
@@ -158,7 +161,7 @@ def test_fork_waits_for_products_of_other_threads():
             queue = context.Queue()
             child = context.Process(target=_child, args=(seed, queue))
             child.start()
-            got, expected = queue.get(timeout=120)
+            got, expected = queue.get(timeout=60)
             np.testing.assert_allclose(got, expected, rtol=1e-10, atol=1e-10)
             child.join(timeout=60)
             assert child.exitcode == 0
