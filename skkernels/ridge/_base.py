@@ -5,22 +5,20 @@ from numbers import Integral, Real
 import numpy as np
 
 from skkernels.base import KERNEL_CONSTRAINTS, KernelEstimatorMixin
-from skkernels.operators import make_operator
-from skkernels.ridge._dual import (
-    DualProblem,
-    check_alpha,
-    choose_solver,
-    warn_unless_converged,
-)
+from skkernels.operators import check_memory, make_operator, memory_budget
+from skkernels.solvers import DualProblem, warn_unless_converged
 from skkernels.utils._array import get_namespace
 from skkernels.utils._callbacks import CallbackSupportMixin, FitTask
 from skkernels.utils._sklearn import Interval, StrOptions, check_is_fitted
 from skkernels.utils._validation import (
+    check_alpha,
     check_same_device,
     match_storage,
     positive_rows,
     validate,
 )
+
+_MAX_DIRECT = 20_000
 
 
 class BaseKernelRidge(CallbackSupportMixin, KernelEstimatorMixin):
@@ -117,3 +115,21 @@ class BaseKernelRidge(CallbackSupportMixin, KernelEstimatorMixin):
             fitted = self.X_fit_.astype(dtype, copy=False)
         op = make_operator(self.kernel_, X, fitted)
         return op.matmat(self.dual_coef_.astype(dtype, copy=False))
+
+
+def choose_solver(solver, n):
+    """Resolve ``solver="auto"`` and refuse a kernel matrix that does not fit.
+
+    The direct solver needs the n x n matrix in float64 once.
+    """
+    n_bytes = 8 * n * n
+    if solver == "auto":
+        fits = n <= _MAX_DIRECT and n_bytes <= memory_budget()
+        return "cholesky" if fits else "cg"
+    if solver == "cholesky":
+        check_memory(
+            n_bytes,
+            what=f"the {n} x {n} kernel matrix",
+            remedy="use solver='cg', or NystroemKernelRidge with n_centers=...",
+        )
+    return solver

@@ -5,8 +5,8 @@ from sklearn.base import ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets
 
 from skkernels.ridge._base import BaseKernelRidge
-from skkernels.ridge._classes import code_targets, encode_labels, labels_from_scores
 from skkernels.utils._array import get_namespace, to_numpy
+from skkernels.utils._classes import code_targets, encode_labels, labels_from_scores
 from skkernels.utils._sklearn import StrOptions, _fit_context
 from skkernels.utils._validation import check_weights, validate
 

@@ -7,11 +7,11 @@ import numpy as np
 from skkernels.base import KERNEL_CONSTRAINTS, KernelEstimatorMixin
 from skkernels.coresets import CENTER_SELECTIONS, select_centers
 from skkernels.operators import check_memory, make_operator
-from skkernels.ridge._dual import check_alpha
 from skkernels.ridge._normal_equations import NormalEquations
 from skkernels.utils._array import get_namespace
 from skkernels.utils._sklearn import Interval, StrOptions, check_is_fitted
 from skkernels.utils._validation import (
+    check_alpha,
     check_same_device,
     drop_zero_weights,
     match_storage,

@@ -4,15 +4,15 @@ import numpy as np
 from sklearn.base import ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets
 
-from skkernels.ridge._classes import (
+from skkernels.ridge._nystroem_base import BaseNystroemKernelRidge
+from skkernels.utils._array import get_namespace, to_numpy
+from skkernels.utils._classes import (
     code_targets,
     declared_classes,
     encode_labels,
     labels_from_scores,
     weigh_classes,
 )
-from skkernels.ridge._nystroem_base import BaseNystroemKernelRidge
-from skkernels.utils._array import get_namespace, to_numpy
 from skkernels.utils._sklearn import StrOptions, _fit_context
 from skkernels.utils._validation import check_weights, validate
 

@@ -3,6 +3,10 @@
 from dataclasses import dataclass
 from typing import Any
 
+from sklearn.exceptions import ConvergenceWarning
+
+from skkernels.utils._warnings import warn_user
+
 
 @dataclass(frozen=True)
 class SolverResult:
@@ -35,3 +39,24 @@ class SolverResult:
     def converged(self):
         """Whether every column met the tolerance."""
         return self.reason == "converged"
+
+
+def warn_unless_converged(result, tol, name):
+    """ConvergenceWarning that says what was reached and what to do."""
+    if result.reason in ("converged", "stopped"):
+        return
+    why, advice = {
+        "max_iter": ("max_iter was reached", "Increase max_iter, alpha or tol"),
+        "stalled": ("rounding errors prevent more", "Increase alpha or tol"),
+        "indefinite": (
+            "the kernel matrix is not positive semi-definite",
+            "Use another kernel or solver='cholesky'",
+        ),
+    }[result.reason]
+    warn_user(
+        f"{name}: conjugate gradients ended after {result.n_iter} iterations with a "
+        f"relative residual of {result.residual_norms[-1].max():.1e}, above "
+        f"tol={tol:.1e}: {why}. {advice}, or use the Nystroem estimator "
+        "(NystroemKernelRidge), whose solver is direct.",
+        ConvergenceWarning,
+    )

@@ -302,3 +302,16 @@ def check_same_device(estimator, X, fitted):
         f"arrays. Convert X with {'cupy.asnumpy' if here == 'CuPy' else 'cupy.asarray'}"
         ", or fit again on the device that is to predict."
     )
+
+
+def check_alpha(alpha, n_targets):
+    """The ridge strength of each target as a float64 array."""
+    values = np.atleast_1d(np.asarray(alpha, dtype=np.float64))
+    if values.ndim != 1 or values.size not in (1, n_targets):
+        raise ValueError(
+            f"alpha must be a number or one number per target ({n_targets}), got an "
+            f"array of shape {np.shape(alpha)}."
+        )
+    if not np.isfinite(values).all() or (values < 0).any():
+        raise ValueError(f"alpha must be non-negative and finite, got {alpha!r}.")
+    return np.broadcast_to(values, (n_targets,))

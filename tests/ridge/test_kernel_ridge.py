@@ -147,7 +147,7 @@ def test_preconditioner_saves_iterations(monkeypatch):
     y = np.sin(X[:, 0]) + 0.1 * rng.randn(1500)
     model = KernelRidge(alpha=1e-3, kernel="rbf", solver="cg", random_state=0)
     fast = clone(model).fit(X, y).n_iter_
-    monkeypatch.setattr("skkernels.ridge._dual._MIN_PRECONDITIONED", 10**9)
+    monkeypatch.setattr("skkernels.solvers._dual._MIN_PRECONDITIONED", 10**9)
     assert 4 * fast < clone(model).fit(X, y).n_iter_
 
 
