@@ -1,5 +1,7 @@
 """Products with a kernel matrix by array operations: the route of CuPy arrays."""
 
+import copy
+
 import numpy as np
 
 from ..kernels._array_pairwise import array_block, array_center
@@ -42,6 +44,10 @@ class ArrayOperator(BaseOperator):
         self.shape = (X.shape[0], columns.shape[0])
         single = X.dtype == np.float32 and columns.dtype == np.float32
         self.dtype = np.dtype(np.float32 if single else np.float64)
+        # Rows and columns of the same position meet in terms of the diagonal only.
+        self._row_position = self._column_position = None
+        if Z is None:
+            self._row_position = self._column_position = self.xp.arange(self.shape[0])
         self._columns = columns.astype(self.dtype, copy=False)
         self._terms = [
             (weight, term, self._center(term)) for weight, term in kernel._terms()
@@ -57,7 +63,10 @@ class ArrayOperator(BaseOperator):
         """The transposed operator, K(Z, X)."""
         if self.Z is None:
             return self
-        return ArrayOperator(self.kernel, self.Z, self.X, backend=self.backend)
+        operator = ArrayOperator(self.kernel, self.Z, self.X, backend=self.backend)
+        operator._row_position = self._column_position
+        operator._column_position = self._row_position
+        return operator
 
     def _rows_per_block(self):
         """How many rows of the matrix, with temporaries, fit the memory at hand."""
@@ -92,9 +101,9 @@ class ArrayOperator(BaseOperator):
         out = xp.zeros((X.shape[0], Z.shape[0]), dtype=dtype)
         for weight, term, center in self._terms:
             if term._diagonal_only:
-                if self.Z is None:
-                    index = xp.arange(self.shape[0])
-                    same = index[rows][:, None] == index[columns][None, :]
+                if self._row_position is not None:
+                    position = self._column_position[columns]
+                    same = self._row_position[rows][:, None] == position[None, :]
                     diagonal = xp.asarray(term.diag(X), dtype=dtype)
                     out += weight * xp.where(same, diagonal[:, None], 0)
                 continue
@@ -133,19 +142,44 @@ class ArrayOperator(BaseOperator):
 
     def normal_matmat(self, V, weights=None):
         """K.T @ (w * (K @ V)), see :meth:`KernelOperator.normal_matmat`."""
+        moment = self._residual_pass(V, None, weights)[1]
+        return moment.astype(self.dtype, copy=False)
+
+    def residual_matmat(self, V, targets, weights=None):
+        """K @ V - Y and its moment, see :meth:`KernelOperator.residual_matmat`."""
+        return self._residual_pass(V, targets, weights)
+
+    def _residual_pass(self, V, targets, weights):
         V = self._check_right(V, self.shape[1]).astype(self.dtype, copy=False)
-        total = self.xp.zeros((self.shape[1], *V.shape[1:]), dtype=np.float64)
+        xp = self.xp
+        total = xp.zeros((self.shape[1], *V.shape[1:]), dtype=np.float64)
+        residual = None
+        if targets is not None:
+            residual = xp.empty((self.shape[0], *V.shape[1:]), dtype=np.float64)
 
         def add(rows):
             K = self._rows(rows)
-            inner = K @ V
+            inner = (K @ V).astype(np.float64)
+            if targets is not None:
+                inner = inner - targets[rows]
+                residual[rows] = inner
             if weights is not None:
-                w = weights[rows].astype(self.dtype)
+                w = weights[rows].astype(np.float64)
                 inner = inner * (w if V.ndim == 1 else w[:, None])
-            total[...] += K.T @ inner
+            total[...] += K.T @ inner.astype(self.dtype)
 
         self._for_row_blocks(add)
-        return total.astype(self.dtype)
+        return residual, total
+
+    def take_rows(self, index):
+        """Some rows of the matrix, see :meth:`KernelOperator.take_rows`."""
+        operator = copy.copy(self)
+        operator.X = self.X[index]
+        operator.Z = self._columns
+        operator.shape = (operator.X.shape[0], self.shape[1])
+        if self._row_position is not None:
+            operator._row_position = self._row_position[index]
+        return operator
 
     def normal_matrix(self, weights=None, targets=None):
         """K.T @ diag(w) @ K and K.T @ diag(w) @ Y in float64."""

@@ -50,7 +50,7 @@ def check_memory(n_bytes, *, what, remedy):
 
     remedy : str
         What the user can change, as a phrase that follows "Either": "use
-        solver='cg'".
+        solver='pcg'".
 
     Raises
     ------
@@ -60,11 +60,11 @@ def check_memory(n_bytes, *, what, remedy):
     Examples
     --------
     >>> from skkernels.operators import check_memory
-    >>> check_memory(2**40, what="the kernel matrix", remedy="use solver='cg'")
+    >>> check_memory(2**40, what="the kernel matrix", remedy="use solver='pcg'")
     Traceback (most recent call last):
         ...
     ValueError: the kernel matrix needs 1.0 TiB of memory, more than the budget of \
-1.0 GiB. Either use solver='cg', or raise the budget with \
+1.0 GiB. Either use solver='pcg', or raise the budget with \
 sklearn.set_config(working_memory=1048576).
     """
     if not fits_budget(n_bytes):

@@ -12,7 +12,8 @@ from ..utils._parallel import map_blocks, row_blocks
 from ._array_operator import ArrayOperator
 from ._base import BaseOperator
 from ._budget import memory_budget
-from ._parts import make_parts
+from ._normal import residual_pass
+from ._parts import DiagonalPart, fill_block, make_parts
 
 
 class KernelOperator(BaseOperator):
@@ -62,6 +63,8 @@ class KernelOperator(BaseOperator):
     True
     """
 
+    _taken = False  # whether the rows were taken from another operator
+
     def __new__(cls, kernel, X, Z=None, *, backend=None):
         if backend is None and get_namespace(X) is not np:
             backend = ArrayBackend(get_namespace(X))
@@ -87,7 +90,11 @@ class KernelOperator(BaseOperator):
         """The transposed operator, K(Z, X)."""
         if self.Z is None:
             return self
-        return KernelOperator(self.kernel, self.Z, self.X)
+        operator = KernelOperator(self.kernel, self.Z, self.X)
+        # Rows taken from a symmetric matrix have some of its diagonal.
+        diagonal = [part for part in self._parts if isinstance(part, DiagonalPart)]
+        operator._parts += [part.transposed() for part in diagonal]
+        return operator
 
     def matmat(self, V):
         """Multiply with the matrix: K(X, Z) @ V.
@@ -138,20 +145,19 @@ class KernelOperator(BaseOperator):
         values : ndarray of shape (n_rows, n_columns)
             Symmetric to the last bit if it is the whole of a symmetric operator.
         """
-        if rows is None and columns is None:
+        if rows is None and columns is None and not self._taken:
             return dense_block(self.kernel, self.X, self.Z)
         rows = _as_index(rows, self.shape[0])
         columns = _as_index(columns, self.shape[1])
         n_rows = _index_length(rows)
         n_columns = _index_length(columns)
-        out = np.zeros((n_rows, n_columns), self.dtype)
+        out = np.empty((n_rows, n_columns), self.dtype)
 
         for part in self._parts:
             part.prepare()
 
         def fill(block):
-            for part in self._parts:
-                part.add_block(_sub_index(rows, block), columns, out[block])
+            fill_block(self._parts, _sub_index(rows, block), columns, out[block])
 
         work = 2.0 * n_rows * n_columns * (self.X.shape[1] + 10)
         map_blocks(fill, row_blocks(n_rows, tile_rows(n_rows)), work=work)
@@ -187,42 +193,61 @@ class KernelOperator(BaseOperator):
         -----
         O(n m (d + 2 c)) operations; one block of rows of K per thread in memory.
         """
-        n, m = self.shape
-        V = self._check_right(V, m)
-        c = V.shape[1] if V.ndim == 2 else 1
-        if c == 0:
-            return np.zeros(V.shape, self.dtype)
-        columns = np.ascontiguousarray(V.reshape(m, c), self.dtype)
-        size = int(np.clip(2**23 // (self.dtype.itemsize * m), 8, tile_rows(n)))
-        blocks = row_blocks(n, size)
-        # One float64 sum per group of blocks, groups a function of the shape only.
-        n_groups = int(
-            np.clip(memory_budget() // (32 * m * c), 1, min(16, len(blocks)))
-        )
-        groups = [blocks[g::n_groups] for g in range(n_groups)]
-        everything = slice(0, m)
+        return residual_pass(self, V, None, weights)[1]
 
+    def residual_matmat(self, V, targets, weights=None):
+        """Form R = K @ V - Y and K.T @ (w * R) in one pass over the blocks of K.
+
+        Parameters
+        ----------
+        V : ndarray of shape (m,) or (m, c)
+            Cast to the operator's precision.
+
+        targets : ndarray of shape (n,) or (n, c)
+            The targets Y.
+
+        weights : ndarray of shape (n,) or None, default=None
+            Weights w of the rows.
+
+        Returns
+        -------
+        residual : ndarray of the shape of targets
+            In float64.
+
+        moment : ndarray of the shape of V
+            In float64: minus half the gradient of the weighted squared error would be
+            its negative.
+
+        Notes
+        -----
+        O(n m (d + 2 c)) operations; one block of rows of K per thread in memory.
+        """
+        return residual_pass(self, V, targets, weights)
+
+    def take_rows(self, index):
+        """Take some rows of the matrix.
+
+        Parameters
+        ----------
+        index : slice or ndarray of int
+            Which rows.
+
+        Returns
+        -------
+        operator : KernelOperator of shape (n_taken, m)
+            Shares the prepared columns with this operator, so that many small sets of
+            rows can be multiplied with the same columns.
+        """
+        operator = object.__new__(KernelOperator)
+        operator.kernel, operator.dtype = self.kernel, self.dtype
+        operator._taken = True
+        operator.X = self.X[index]
+        operator.Z = self.X if self.Z is None else self.Z
+        operator.shape = (operator.X.shape[0], self.shape[1])
         for part in self._parts:
             part.prepare()
-
-        def add_group(group):
-            total = np.zeros((m, c))
-            for rows in group:
-                K = np.zeros((rows.stop - rows.start, m), self.dtype)
-                for part in self._parts:
-                    part.add_block(rows, everything, K)
-                inner = K @ columns
-                if weights is not None:
-                    inner *= weights[rows, None].astype(self.dtype)
-                total += K.T @ inner
-            return total
-
-        work = 2.0 * n * m * (self.X.shape[1] + 10 + 2 * c)
-        totals = map_blocks(add_group, groups, work=work)
-        out = totals[0]
-        for total in totals[1:]:
-            out += total
-        return out.astype(self.dtype, copy=False).reshape(m, *V.shape[1:])
+        operator._parts = [part.take_rows(index) for part in self._parts]
+        return operator
 
     def normal_matrix(self, weights=None, targets=None):
         """Form the normal equations K.T diag(w) K and K.T diag(w) Y in float64.
@@ -260,12 +285,11 @@ class KernelOperator(BaseOperator):
         everything = slice(0, m)
         for rows in row_blocks(n, rows_per_block):
             size = rows.stop - rows.start
-            K = np.zeros((size, m))
+            K = np.empty((size, m))
 
             def fill(block, K=K, offset=rows.start):
                 shifted = slice(block.start + offset, block.stop + offset)
-                for part in parts:
-                    part.add_block(shifted, everything, K[block])
+                fill_block(parts, shifted, everything, K[block])
 
             map_blocks(fill, row_blocks(size, tile_rows(size)))
             weighted = K

@@ -5,7 +5,10 @@ fastest way it allows: fused (it has a reduction), by dense blocks (it has none)
 the diagonal only. Every part adds its share to arrays that it is given.
 """
 
+import copy
+
 import numpy as np
+import scipy.sparse as sp
 
 from ..kernels._pairwise import PANEL, PairwiseEngine, tile_rows
 from ..utils._parallel import map_blocks, row_blocks
@@ -28,7 +31,8 @@ def make_parts(kernel, X, Z, dtype):
         columns = X if symmetric else Z
         if term._diagonal_only:
             if symmetric:
-                parts.append(DiagonalPart(weight, term, X))
+                diagonal = sp.diags_array(weight * term.diag(X), dtype=np.float64)
+                parts.append(DiagonalPart(diagonal.tocsr()))
             continue
         if term._has_row_terms:
             parts.append(RowTermsPart(weight, term, X, columns))
@@ -207,20 +211,69 @@ class ReducedPart:
             total *= factors[:, None]
         return total
 
-    def add_block(self, rows, columns, out):
-        """out += weight K[rows, columns], serially; slices or index arrays."""
-        if isinstance(columns, slice) and columns == slice(0, self.Z.shape[0]):
-            if len(self.column_ranges()) == 1:
-                panels = self.panels(0, self.Z.shape[0])
-                values = np.empty(out.shape, self.engine.dtype)
-                self.engine.block(self.X[rows], panels, values)
-                out += self.weight * values
-                return
-        engine = PairwiseEngine(self.reduction, self.Z[columns], self.engine.dtype)
-        engine.center = self.engine.center
-        values = np.empty(out.shape, engine.dtype)
-        engine.block(self.X[rows], engine.panels(0, out.shape[1]), values)
-        out += self.weight * values
+    def add_block(self, rows, columns, out, *, fresh=False):
+        """out += weight K[rows, columns], serially; slices or index arrays.
+
+        With ``fresh`` the values in ``out`` are overwritten instead.
+        """
+        values = out
+        if not fresh or out.dtype != self.engine.dtype:
+            values = np.empty(out.shape, self.engine.dtype)
+        everything = isinstance(columns, slice) and columns == slice(0, self.Z.shape[0])
+        if everything and len(self.column_ranges()) == 1:
+            panels = self.panels(0, self.Z.shape[0])
+            self.engine.block(self.X[rows], panels, values)
+        else:
+            engine = PairwiseEngine(self.reduction, self.Z[columns], self.engine.dtype)
+            engine.center = self.engine.center
+            engine.block(self.X[rows], engine.panels(0, out.shape[1]), values)
+        if self.weight != 1.0:
+            values *= self.engine.dtype.type(self.weight)
+        if values is not out:
+            _put(values, out, fresh)
+
+    def take_rows(self, index):
+        """The same columns, prepared once for all, beside some of the rows."""
+        part = copy.copy(self)
+        part.X = self.X[index]
+        part.symmetric = False
+        return part
+
+    def normal_buffer(self, n_rows):
+        """Memory for :meth:`add_normal`."""
+        n_panels = -(-self.Z.shape[0] // PANEL)
+        shape = (n_panels, n_rows, PANEL)
+        return (np.zeros if self.engine.sparse else np.empty)(shape, self.engine.dtype)
+
+    def add_normal(self, rows, V, inner, total, buffer):
+        """total += K[rows]' inner(K[rows] V), the tiles kept in between.
+
+        Parameters
+        ----------
+        rows : slice
+            As many rows as the buffer has, or fewer.
+        V, total : ndarray of shape (n_panels, PANEL, c)
+            V in the computing precision with zeros as padding, total in float64.
+        inner : callable
+            Maps ``rows`` and ``K[rows] V`` in float64 to an array of that shape.
+        buffer : ndarray
+            From :meth:`normal_buffer`.
+        """
+        engine = self.engine
+        panels = self.panels(0, self.Z.shape[0])
+        prepared, factors = engine.prepare(self.X[rows])
+        left, norms = engine.extend_rows(prepared)
+        n, c = prepared.shape[0], V.shape[2]
+        values = np.zeros((n, c))
+        for index in range(panels.n_panels):
+            tile = buffer[index, :n]
+            engine.evaluate(left, prepared, norms, panels, index, tile)
+            values += tile @ V[index]
+        scale = self.weight if factors is None else self.weight * factors[:, None]
+        values = inner(rows, values * scale) * scale
+        values = values.astype(engine.dtype, copy=False)
+        for index in range(panels.n_panels):
+            total[index] += buffer[index, :n].T @ values
 
 
 class BlockPart:
@@ -239,6 +292,11 @@ class BlockPart:
     def prepare(self):
         pass
 
+    def take_rows(self, index):
+        part = copy.copy(self)
+        part.X = self.X[index]
+        return part
+
     def _block(self, rows, columns):
         X = self.X[rows].astype(self.dtype, copy=False)
         Z = self.Z[columns].astype(self.dtype, copy=False)
@@ -253,15 +311,18 @@ class BlockPart:
 
         map_blocks(add, row_blocks(n, size), work=20.0 * n * m)
 
-    def add_block(self, rows, columns, out):
-        out += self.weight * self._block(rows, columns)
+    def add_block(self, rows, columns, out, *, fresh=False):
+        _put(self.weight * self._block(rows, columns), out, fresh)
 
 
 class DiagonalPart:
-    """A kernel that is zero between different rows, such as white noise."""
+    """A kernel that is zero between different rows, such as white noise.
 
-    def __init__(self, weight, kernel, X):
-        self.diagonal = weight * kernel.diag(X)
+    ``matrix`` is sparse: the diagonal, or rows taken from it.
+    """
+
+    def __init__(self, matrix):
+        self.matrix = matrix
 
     def prepare(self):
         pass
@@ -269,14 +330,17 @@ class DiagonalPart:
     def with_dtype(self, dtype):
         return self
 
-    def add_matmat(self, V, out):
-        out += self.diagonal[:, None] * V
+    def take_rows(self, index):
+        return DiagonalPart(self.matrix[index])
 
-    def add_block(self, rows, columns, out):
-        n = len(self.diagonal)
-        index = np.arange(n)
-        same = index[rows][:, None] == index[columns][None, :]
-        out += np.where(same, self.diagonal[rows][:, None], 0)
+    def transposed(self):
+        return DiagonalPart(self.matrix.T.tocsr())
+
+    def add_matmat(self, V, out):
+        out += self.matrix @ V
+
+    def add_block(self, rows, columns, out, *, fresh=False):
+        _put(self.matrix[rows][:, columns].toarray(), out, fresh)
 
 
 class RowTermsPart:
@@ -296,6 +360,27 @@ class RowTermsPart:
         out += self.row_terms[:, None] * V.sum(axis=0, dtype=np.float64)
         out += self.column_terms @ V
 
-    def add_block(self, rows, columns, out):
-        out += self.row_terms[rows][:, None]
-        out += self.column_terms[columns][None, :]
+    def take_rows(self, index):
+        part = copy.copy(self)
+        part.row_terms = self.row_terms[index]
+        return part
+
+    def add_block(self, rows, columns, out, *, fresh=False):
+        values = self.row_terms[rows][:, None] + self.column_terms[columns][None, :]
+        _put(values, out, fresh)
+
+
+def _put(values, out, fresh):
+    """out = values if ``fresh``, else out += values."""
+    if fresh:
+        out[...] = values
+    else:
+        out += values
+
+
+def fill_block(parts, rows, columns, out):
+    """out = K[rows, columns] for the sum of the parts; zero if there are none."""
+    if not parts:
+        out[...] = 0
+    for position, part in enumerate(parts):
+        part.add_block(rows, columns, out, fresh=position == 0)

@@ -145,6 +145,49 @@ class PrecomputedOperator(BaseOperator):
             inner = (inner.T * self.xp.asarray(weights, self.dtype)).T
         return self.rmatmat(inner)
 
+    def residual_matmat(self, V, targets, weights=None):
+        """Form R = K @ V - Y and K.T @ (w * R).
+
+        Parameters
+        ----------
+        V : ndarray of shape (m,) or (m, c)
+            Cast to the operator's precision.
+
+        targets : ndarray of shape (n,) or (n, c)
+            The targets Y.
+
+        weights : ndarray of shape (n,) or None, default=None
+            Weights w of the rows.
+
+        Returns
+        -------
+        residual : ndarray of the shape of targets
+            In float64.
+
+        moment : ndarray of the shape of V
+            In float64.
+        """
+        residual = self.matmat(V).astype(np.float64) - targets
+        inner = residual
+        if weights is not None:
+            inner = (inner.T * self.xp.asarray(weights, np.float64)).T
+        return residual, self.rmatmat(inner).astype(np.float64)
+
+    def take_rows(self, index):
+        """Take some rows of the matrix.
+
+        Parameters
+        ----------
+        index : slice or ndarray of int
+            Which rows.
+
+        Returns
+        -------
+        operator : PrecomputedOperator of shape (n_taken, m)
+            Of a copy of the rows, unless the index is a slice.
+        """
+        return PrecomputedOperator(self.K[index])
+
     def normal_matrix(self, weights=None, targets=None):
         """Form the normal equations K.T diag(w) K and K.T diag(w) Y in float64.
 

@@ -343,6 +343,50 @@ def test_sub_blocks(name):
     np.testing.assert_allclose(op.block(None, columns), K[:, columns])
 
 
+@pytest.mark.parametrize("name", list(KERNELS))
+@pytest.mark.parametrize("n_features", [3, 20])
+@pytest.mark.parametrize("c", [1, 3])
+@pytest.mark.parametrize("backend", [None, ArrayBackend(np)])
+def test_residual_product(name, n_features, c, backend):
+    X, Z, rng = make_rows(700, 600, n_features)
+    op = KernelOperator(KERNELS[name], X, Z, backend=backend)
+    K = op.block()
+    V, Y = rng.standard_normal((600, c)), rng.standard_normal((700, c))
+    for w in (None, rng.random(700)):
+        residual, moment = op.residual_matmat(V, Y, w)
+        expected = K @ V - Y
+        atol = 1e-11 * np.abs(K).max() * 600
+        np.testing.assert_allclose(residual, expected, rtol=0, atol=atol)
+        expected = K.T @ (expected if w is None else w[:, None] * expected)
+        atol = 1e-11 * np.abs(expected).max()
+        np.testing.assert_allclose(moment, expected, rtol=0, atol=atol)
+    flat = op.residual_matmat(V[:, 0], Y[:, 0])
+    assert flat[0].shape == (700,) and flat[1].shape == (600,)
+
+
+@pytest.mark.parametrize("name", [*KERNELS, "noise"])
+@pytest.mark.parametrize("symmetric", [False, True])
+@pytest.mark.parametrize("backend", [None, ArrayBackend(np)])
+def test_taken_rows(name, symmetric, backend):
+    """Rows taken from a matrix are its rows, white noise on the diagonal included."""
+    X, Z, rng = make_rows(90, 70, 5)
+    kernel = RBF(2.0) + WhiteNoise(0.5) if name == "noise" else KERNELS[name]
+    op = KernelOperator(kernel, X, None if symmetric else Z, backend=backend)
+    K = op.block()
+    index = np.array([4, 80, 3, 3, 50])
+    taken = op.take_rows(index)
+    assert taken.shape == (5, op.shape[1])
+    V, Y = rng.standard_normal((op.shape[1], 2)), rng.standard_normal((5, 2))
+    scale = 1e-11 * np.abs(K).max() * 90
+    np.testing.assert_allclose(taken @ V, K[index] @ V, rtol=0, atol=scale)
+    np.testing.assert_allclose(taken.block(), K[index], rtol=0, atol=scale)
+    np.testing.assert_allclose(taken.rmatmat(Y), K[index].T @ Y, rtol=0, atol=scale)
+    residual, _ = taken.residual_matmat(V, Y)
+    np.testing.assert_allclose(residual, K[index] @ V - Y, rtol=0, atol=scale)
+    again = taken.take_rows(slice(1, 3))
+    np.testing.assert_allclose(again @ V, K[[80, 3]] @ V, rtol=0, atol=scale)
+
+
 def test_scipy_linear_operator():
     X, Z, rng = make_rows(30, 20, 3)
     op = KernelOperator(RBF(1.0), X, Z)
@@ -360,6 +404,10 @@ def test_precomputed_operator_equals_its_matrix():
     np.testing.assert_allclose(op @ V, K @ V)
     np.testing.assert_allclose(op.rmatmat(U), K.T @ U)
     np.testing.assert_allclose(op.normal_matmat(V, w), K.T @ (w[:, None] * (K @ V)))
+    residual, moment = op.residual_matmat(V[:, 0], U, w)
+    np.testing.assert_allclose(residual, K @ V[:, 0] - U)
+    np.testing.assert_allclose(moment, K.T @ (w * residual))
+    np.testing.assert_array_equal(op.take_rows(np.array([3, 1])).block(), K[[3, 1]])
     gram, moment = op.normal_matrix(w, U[:, None])
     np.testing.assert_allclose(gram, K.T @ (w[:, None] * K))
     np.testing.assert_allclose(moment, K.T @ (w * U)[:, None])
