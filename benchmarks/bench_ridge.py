@@ -33,7 +33,7 @@ def exact_models(gamma):
     common = {"alpha": 0.1, "kernel": "rbf", "gamma": gamma}
     return {
         "KernelRidge cholesky": KernelRidge(**common, solver="cholesky"),
-        "KernelRidge cg": KernelRidge(**common, solver="cg"),
+        "KernelRidge pcg": KernelRidge(**common, solver="pcg"),
         "scikit-learn KernelRidge": SklearnKernelRidge(**common),
     }
 

@@ -77,7 +77,7 @@ class KernelRidgeOnIndicators(KernelRidge):
 gammas = [0.05, 0.1, 0.2, 0.4]
 searches = {
     "skkernels KernelRidgeClassifier": (
-        KernelRidgeClassifier(alpha=0.1, solver="cg", tol=1e-3, random_state=0),
+        KernelRidgeClassifier(alpha=0.1, solver="pcg", tol=1e-3, random_state=0),
         [
             {"kernel": ["rbf"], "gamma": gammas},
             {"kernel": ["exponential"], "gamma": [0.01, 0.05]},

@@ -1,7 +1,7 @@
 """scikit-learn's kernel methods without the n x n matrix.
 
 Estimators follow the scikit-learn interface and live in the families
-:mod:`skkernels.ridge` and :mod:`skkernels.features`; kernel objects live in
+:mod:`skkernels.ridge`, :mod:`skkernels.eigenpro` and :mod:`skkernels.features`; kernel objects live in
 :mod:`skkernels.kernels` and matrix-free kernel products in
 :mod:`skkernels.operators`. Names are loaded on first use, so that importing the
 package costs next to nothing beside scikit-learn and Numba.
@@ -12,7 +12,10 @@ from importlib import import_module
 from ._version import __version__
 
 _ORIGIN = {
+    "EigenProClassifier": "eigenpro",
+    "EigenProRegressor": "eigenpro",
     "KernelRidge": "ridge",
+    "KernelRidgeCV": "ridge",
     "KernelRidgeClassifier": "ridge",
     "NystroemKernelRidge": "ridge",
     "NystroemKernelRidgeClassifier": "ridge",
@@ -22,12 +25,16 @@ _ORIGIN = {
 }
 
 __all__ = [
+    "EigenProClassifier",
+    "EigenProRegressor",
     "KernelRidge",
+    "KernelRidgeCV",
     "KernelRidgeClassifier",
     "NystroemKernelRidge",
     "NystroemKernelRidgeClassifier",
     "RandomFourierFeatures",
     "__version__",
+    "eigenpro",
     "features",
     "kernels",
     "operators",

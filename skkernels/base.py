@@ -3,11 +3,15 @@
 import warnings
 from numbers import Real
 
+import numpy as np
 from sklearn.base import BaseEstimator
 
 from skkernels._version import __version__
 from skkernels.kernels import make_kernel
-from skkernels.utils._sklearn import Interval, StrOptions
+from skkernels.operators import make_operator
+from skkernels.utils._array import get_namespace
+from skkernels.utils._sklearn import Interval, StrOptions, check_is_fitted
+from skkernels.utils._validation import check_same_device, match_storage, validate
 from skkernels.utils._warnings import warn_user
 
 #: Parameter constraints of the kernel parameters, for ``_parameter_constraints``.
@@ -85,3 +89,21 @@ class KernelEstimatorMixin(BaseEstimator):
                 stacklevel=2,
             )
         super().__setstate__(state)
+
+
+class CenterModelMixin:
+    """Evaluation of ``f(x) = sum_j k(x, z_j) coef_j + intercept``."""
+
+    def _evaluate(self, X):
+        """Values of f on new data."""
+        check_is_fitted(self, "coef_")
+        X = validate(self, X, reset=False)
+        check_same_device(self, X, self.coef_)
+        dtype = np.result_type(X.dtype, self.centers_.dtype)
+        centers = self.centers_.astype(dtype, copy=False)
+        X = match_storage(X, centers).astype(dtype, copy=False)
+        values = make_operator(self.kernel_, X, centers).matmat(
+            self.coef_.astype(dtype, copy=False)
+        )
+        values += get_namespace(values).asarray(self.intercept_, dtype=dtype)
+        return values

@@ -4,7 +4,7 @@ Which centers, and how many?
 ============================
 
 :class:`~skkernels.ridge.NystroemKernelRidge` has a coefficient for each of a few rows,
-the centers, instead of one for every training row. This example compares three ways to
+the centers, instead of one for every training row. This example compares four ways to
 choose the centers, on data with heavy tails, where the choice matters much.
 """
 
@@ -43,7 +43,7 @@ def error(model):
 exact = error(KernelRidge(**params))
 n_centers = [20, 40, 80, 160, 320]
 model = NystroemKernelRidge(fit_intercept=False, **params)
-errors = {"uniform": [], "kmeans++": [], "rpcholesky": []}
+errors = {"uniform": [], "leverage": [], "kmeans++": [], "rpcholesky": []}
 for selection, rows in errors.items():
     for m in n_centers:
         model.set_params(n_centers=m, center_selection=selection)
@@ -54,7 +54,7 @@ for selection, rows in errors.items():
 # The figure shows the median over the three choices, and their range.
 
 fig, ax = plt.subplots(figsize=(7, 4.5), layout="constrained")
-for (selection, rows), marker in zip(errors.items(), "osD"):
+for (selection, rows), marker in zip(errors.items(), "o^sD"):
     low, middle, high = np.quantile(rows, [0, 0.5, 1], axis=1)
     ax.plot(n_centers, middle, marker=marker, label=selection)
     ax.fill_between(n_centers, low, high, alpha=0.15)
@@ -68,7 +68,8 @@ plt.show()
 
 # %%
 # Centers that are spread out reach the error of the exact model with 160
-# (``"rpcholesky"``, which looks at what the kernel leaves unexplained) or 320
+# (``"rpcholesky"``, which looks at what the kernel leaves unexplained, and
+# ``"leverage"``, which looks at how much each row counts by itself) or 320
 # (``"kmeans++"``, which looks at distances). Uniform ones crowd where the rows do,
 # leave the tails alone, and with 320 still have twice the error. Where rows are spread
 # evenly there is little to gain, and uniform centers, the default, cost nothing.

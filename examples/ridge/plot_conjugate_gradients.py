@@ -3,7 +3,7 @@
 Watching conjugate gradients
 ============================
 
-With ``solver="cg"``, :class:`~skkernels.ridge.KernelRidge` is fitted iteration by
+With ``solver="pcg"``, :class:`~skkernels.ridge.KernelRidge` is fitted iteration by
 iteration, and scikit-learn's callbacks can watch it. This example follows the score on
 validation data, and stops the solver when the score no longer changes.
 """
@@ -52,7 +52,7 @@ class StopWhenSettled:
 scoring = {"score": lambda model, X, y: model.score(X_valid, y_valid)}
 fig, ax = plt.subplots(figsize=(7, 4.5), layout="constrained")
 for alpha in (1.0, 0.1, 0.01, 0.001):
-    model = KernelRidge(alpha, kernel="rbf", gamma=0.3, solver="cg", random_state=0)
+    model = KernelRidge(alpha, kernel="rbf", gamma=0.3, solver="pcg", random_state=0)
     monitor = ScoringMonitor(scoring=scoring)
     full = clone(model).set_callbacks(monitor).fit(X_train, y_train)
     log = monitor.get_logs().data

@@ -4,12 +4,14 @@ import numpy as np
 from sklearn.cluster import kmeans_plusplus
 from sklearn.utils import check_random_state
 
+from skkernels.coresets._leverage_rows import leverage_rows
+from skkernels.coresets._thinned_rows import thinned_rows
 from skkernels.linalg import rpcholesky
 from skkernels.operators import make_operator, memory_budget
 from skkernels.utils._array import is_cupy, to_numpy
 from skkernels.utils._distinct import distinct_rows
 
-CENTER_SELECTIONS = ("uniform", "kmeans++", "rpcholesky")
+CENTER_SELECTIONS = ("uniform", "kmeans++", "rpcholesky", "leverage", "thinning")
 
 
 def select_centers(
@@ -25,7 +27,8 @@ def select_centers(
     Parameters
     ----------
     kernel : Kernel
-        Resolved kernel; used by "rpcholesky" only, without its white noise.
+        Resolved kernel; used by "rpcholesky", "leverage" and "thinning", without its
+        white noise.
 
     X : array or CSR matrix of shape (n, n_features)
         Data.
@@ -33,11 +36,21 @@ def select_centers(
     n_centers : int
         Number of centers wanted.
 
-    method : {"uniform", "kmeans++", "rpcholesky"}, default="uniform"
+    method : {"uniform", "kmeans++", "rpcholesky", "leverage", "thinning"}, \
+            default="uniform"
         "uniform" draws rows without replacement with probabilities proportional to
         their weights. "kmeans++" spreads the centers in Euclidean distance.
         "rpcholesky" draws each center in proportion to what the kernel functions of
         the centers before it leave unexplained.
+        "leverage" draws rows with probabilities proportional to their weights times
+        their ridge leverage scores, the diagonal of ``K (K + alpha I)^{-1}``, with
+        alpha such that the sum of the scores, the effective dimension, is half of
+        ``n_centers``. The scores are estimated from a pilot of rows, drawn as "uniform"
+        draws: twice as many as centers, but from 1000 to 2000; the effective dimension
+        is at most a quarter of their number.
+        "thinning" represents the weighted rows: their halves whose kernel means agree
+        best are kept again and again (:func:`compress`), so that the centers are
+        distributed as the data are, but more evenly than by chance.
 
     sample_weight : array of shape (n,), default=None
         Positive weights.
@@ -57,7 +70,10 @@ def select_centers(
     With r centers, "uniform" costs O(n n_features), "kmeans++" O(n r n_features),
     "rpcholesky" n r kernel entries, O(n r^2) operations and ``8 n r`` bytes. Where
     that is more than half of the memory budget, "rpcholesky" chooses among as many
-    rows as fit, drawn as "uniform" draws, but among at least 4 r.
+    rows as fit, drawn as "uniform" draws, but among at least 4 r. "leverage" with a
+    pilot of s rows costs n s kernel entries and O(n s^2) operations. "thinning" costs
+    about ``64 r^2 log2(n / r) + 2000 n`` kernel entries, a few more where rows survive
+    twice, and up to half of the memory budget.
 
     References
     ----------
@@ -65,6 +81,12 @@ def select_centers(
        reservoir", Information Processing Letters 97, 2006.
     .. [2] D. Arthur and S. Vassilvitskii, "k-means++: the advantages of careful
        seeding", SODA 2007.
+    .. [3] C. Musco and C. Musco, "Recursive sampling for the Nystroem method", NIPS
+       2017. arXiv:1605.07583
+    .. [4] A. Rudi, D. Calandriello, L. Carratino and L. Rosasco, "On fast leverage
+       score sampling and optimal learning", NeurIPS 2018. arXiv:1810.13258
+    .. [5] A. Shetty, R. Dwivedi and L. Mackey, "Distribution compression in near-linear
+       time", ICLR 2022. arXiv:2111.07941
 
     Examples
     --------
@@ -92,6 +114,18 @@ def select_centers(
         _, chosen = kmeans_plusplus(
             rows, n_centers, sample_weight=weights, random_state=rng
         )
+    elif method == "leverage":
+        chosen = leverage_rows(
+            kernel._without_noise(),
+            X,
+            first,
+            inverse,
+            weights,
+            n_centers,
+            lambda weights, size: _draw(weights, size, rng),
+        )
+    elif method == "thinning":
+        chosen = thinned_rows(kernel, X, first, weights, n_centers, rng)
     else:
         # The factor of all rows may take half of the memory budget.
         n_rows = max(memory_budget() // (16 * n_centers), 4 * n_centers)

@@ -21,6 +21,7 @@ from ._pairwise_core import (
     PANEL,
     apply_profile,
     empty_table,
+    mirror_upper,
     reduce_tile,
     repair_small_distances,
 )
@@ -369,7 +370,7 @@ def pairwise_block(kernel, X, Z=None):
             if factors is not None:
                 values *= factors[:, None] * panels.factors[None, columns]
             if column == index:
-                values = np.triu(values) + np.triu(values, 1).T
+                mirror_upper(tile)
             out[rows, columns] = values
             if column != index:
                 out[columns, rows] = values.T

@@ -131,6 +131,14 @@ def repair_small_distances(
     return True
 
 
+@njit
+def mirror_upper(tile):
+    """Copy what is above the diagonal to below it."""
+    for i in range(tile.shape[0]):
+        for j in range(i):
+            tile[i, j] = tile[j, i]
+
+
 @functools.cache
 def reduce_tile(geometry):
     """The jitted explicit reduction for a geometry."""

@@ -127,7 +127,7 @@ def _try_cholesky(xp, A, diagonal, clear):
         if clear:
             _clear_upper(L)
         return L
-    _mirror_upper(F)
+    mirror_upper(F)
     return None
 
 
@@ -142,7 +142,7 @@ def _clear_upper(A):
         block[np.triu_indices(len(block), 1)] = 0.0
 
 
-def _mirror_upper(A):
+def mirror_upper(A):
     """Copy the strict upper triangle of A onto the lower one, block by block."""
     for rows in _row_slices(len(A)):
         A[rows.stop :, rows] = A[rows, rows.stop :].T
@@ -197,7 +197,7 @@ def solve_psd(A, B, *, shift=0.0, overwrite=False):
     values = xp.unique(shift)
     for i, value in enumerate(values):
         if i:
-            _mirror_upper(A if A.flags.f_contiguous else A.T)
+            mirror_upper(A if A.flags.f_contiguous else A.T)
         columns = xp.flatnonzero(shift == value)
         X[:, columns] = _solve_shifted(xp, A, B[:, columns], diagonal + value)
     return X
@@ -222,7 +222,7 @@ def _solve_shifted(xp, A, B, diagonal):
                     LinAlgWarning,
                 )
             return lapack.dpotrs(L, B, lower=1)[0]
-        _mirror_upper(F)
+        mirror_upper(F)
     return _solve_singular(xp, A, B, diagonal)
 
 

@@ -140,17 +140,19 @@ class ArrayOperator(BaseOperator):
         """k(x_i, x_i) for the rows of X, shape (n,)."""
         return self.xp.asarray(self.kernel.diag(self.X), dtype=self.dtype)
 
-    def normal_matmat(self, V, weights=None):
+    def normal_matmat(self, V, weights=None, *, dtype=None):
         """K.T @ (w * (K @ V)), see :meth:`KernelOperator.normal_matmat`."""
-        moment = self._residual_pass(V, None, weights)[1]
-        return moment.astype(self.dtype, copy=False)
+        dtype = self.dtype if dtype is None else np.dtype(dtype)
+        moment = self._residual_pass(V, None, weights, dtype)[1]
+        return moment.astype(dtype, copy=False)
 
-    def residual_matmat(self, V, targets, weights=None):
+    def residual_matmat(self, V, targets, weights=None, *, dtype=None):
         """K @ V - Y and its moment, see :meth:`KernelOperator.residual_matmat`."""
-        return self._residual_pass(V, targets, weights)
+        dtype = self.dtype if dtype is None else np.dtype(dtype)
+        return self._residual_pass(V, targets, weights, dtype)
 
-    def _residual_pass(self, V, targets, weights):
-        V = self._check_right(V, self.shape[1]).astype(self.dtype, copy=False)
+    def _residual_pass(self, V, targets, weights, dtype):
+        V = self._check_right(V, self.shape[1]).astype(dtype, copy=False)
         xp = self.xp
         total = xp.zeros((self.shape[1], *V.shape[1:]), dtype=np.float64)
         residual = None
@@ -158,7 +160,7 @@ class ArrayOperator(BaseOperator):
             residual = xp.empty((self.shape[0], *V.shape[1:]), dtype=np.float64)
 
         def add(rows):
-            K = self._rows(rows)
+            K = self._rows(rows).astype(dtype, copy=False)
             inner = (K @ V).astype(np.float64)
             if targets is not None:
                 inner = inner - targets[rows]
@@ -166,7 +168,7 @@ class ArrayOperator(BaseOperator):
             if weights is not None:
                 w = weights[rows].astype(np.float64)
                 inner = inner * (w if V.ndim == 1 else w[:, None])
-            total[...] += K.T @ inner.astype(self.dtype)
+            total[...] += K.T @ inner.astype(dtype)
 
         self._for_row_blocks(add)
         return residual, total

@@ -11,7 +11,7 @@ from ._parts import ReducedPart, fill_block
 _KEPT_BYTES = 2**22
 
 
-def residual_pass(op, V, targets, weights):
+def residual_pass(op, V, targets, weights, dtype=None):
     """``K V - targets`` in float64, and ``K' (w * (K V - targets))``.
 
     Parameters
@@ -24,11 +24,15 @@ def residual_pass(op, V, targets, weights):
 
     targets : ndarray of shape (n,) or (n, c), or None
         None is zero; the residual is not kept then, and the second result is in the
-        operator's precision.
+        precision of the products.
 
     weights : ndarray of shape (n,) or None
         Weights of the rows.
+
+    dtype : dtype or None, default=None
+        Precision of the products; None is the operator's.
     """
+    dtype = op.dtype if dtype is None else np.dtype(dtype)
     n, m = op.shape
     V = op._check_right(V, m)
     shape = V.shape
@@ -38,8 +42,9 @@ def residual_pass(op, V, targets, weights):
         Y = np.asarray(targets, np.float64).reshape(n, c)
     if c == 0:
         return np.zeros((n, 0)), np.zeros(shape)
-    V = np.ascontiguousarray(V.reshape(m, c), op.dtype)
-    if c == 1 and all(_is_explicit(part) for part in op._parts):
+    V = np.ascontiguousarray(V.reshape(m, c), dtype)
+    explicit = dtype == op.dtype and all(_is_explicit(part) for part in op._parts)
+    if c == 1 and explicit:
         # With few features, forming the values twice is cheaper than keeping them.
         residual = op.matmat(V)
         if Y is not None:
@@ -49,7 +54,7 @@ def residual_pass(op, V, targets, weights):
     else:
         residual, moment = _in_blocks(op, V, Y, weights)
     if Y is None:
-        return None, moment.astype(op.dtype, copy=False).reshape(shape)
+        return None, moment.astype(dtype, copy=False).reshape(shape)
     return residual.reshape(targets.shape), moment.astype(np.float64).reshape(shape)
 
 
@@ -62,13 +67,13 @@ def _in_blocks(op, V, Y, weights):
     n, m = op.shape
     c = V.shape[1]
     residual = None if Y is None else np.empty((n, c))
-    size = int(np.clip(_KEPT_BYTES // (op.dtype.itemsize * m), 8, tile_rows(n)))
+    size = int(np.clip(_KEPT_BYTES // (V.dtype.itemsize * m), 8, tile_rows(n)))
     blocks = row_blocks(n, size)
     # One float64 sum per group of blocks, groups a function of the shape only.
     n_groups = int(np.clip(memory_budget() // (32 * m * c), 1, min(16, len(blocks))))
     groups = [blocks[g::n_groups] for g in range(n_groups)]
     n_panels = -(-m // PANEL)
-    padded = np.zeros((n_panels * PANEL, c), op.dtype)
+    padded = np.zeros((n_panels * PANEL, c), V.dtype)
     for part in op._parts:
         part.prepare()
 
@@ -87,7 +92,7 @@ def _in_blocks(op, V, Y, weights):
 
         def add_group(group):
             total = np.zeros((n_panels, PANEL, c))
-            buffer = part.normal_buffer(size)
+            buffer = part.normal_buffer(size, V.dtype)
             for rows in group:
                 part.add_normal(rows, tiles, inner, total, buffer)
             total = total.reshape(-1, c)[:m]
@@ -101,8 +106,9 @@ def _in_blocks(op, V, Y, weights):
             for rows in group:
                 K = buffer[: rows.stop - rows.start]
                 fill_block(op._parts, rows, slice(0, m), K)
+                K = K.astype(V.dtype, copy=False)
                 values = inner(rows, (K @ V).astype(np.float64))
-                total += K.T @ values.astype(op.dtype)
+                total += K.T @ values.astype(V.dtype)
             return total
 
     work = 2.0 * n * m * (op.X.shape[1] + 10 + 2 * c)

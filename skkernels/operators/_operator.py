@@ -173,41 +173,51 @@ class KernelOperator(BaseOperator):
         """
         return self.kernel.diag(self.X).astype(self.dtype, copy=False)
 
-    def normal_matmat(self, V, weights=None):
+    def normal_matmat(self, V, weights=None, *, dtype=None):
         """Form K.T @ (w * (K @ V)) in one pass over the blocks of K.
 
         Parameters
         ----------
         V : ndarray of shape (m,) or (m, c)
-            Cast to the operator's precision.
+            Cast to the precision of the products.
 
         weights : ndarray of shape (n,) or None, default=None
             Weights w of the rows.
 
+        dtype : dtype or None, default=None
+            Precision of the products; None is the operator's. The values of the kernel
+            are in the operator's precision either way: with float64, a float32 operator
+            is one fixed matrix, as a solver needs that iterates to a small residual.
+
         Returns
         -------
         product : ndarray of shape (m,) or (m, c)
-            In the operator's precision.
+            In the precision of the products.
 
         Notes
         -----
         O(n m (d + 2 c)) operations; one block of rows of K per thread in memory.
         """
-        return residual_pass(self, V, None, weights)[1]
+        return residual_pass(self, V, None, weights, dtype)[1]
 
-    def residual_matmat(self, V, targets, weights=None):
+    def residual_matmat(self, V, targets, weights=None, *, dtype=None):
         """Form R = K @ V - Y and K.T @ (w * R) in one pass over the blocks of K.
 
         Parameters
         ----------
         V : ndarray of shape (m,) or (m, c)
-            Cast to the operator's precision.
+            Cast to the precision of the products.
 
         targets : ndarray of shape (n,) or (n, c)
             The targets Y.
 
         weights : ndarray of shape (n,) or None, default=None
             Weights w of the rows.
+
+        dtype : dtype or None, default=None
+            Precision of the products; None is the operator's. The values of the kernel
+            are in the operator's precision either way: with float64, a float32 operator
+            is one fixed matrix, as a solver needs that iterates to a small residual.
 
         Returns
         -------
@@ -222,7 +232,7 @@ class KernelOperator(BaseOperator):
         -----
         O(n m (d + 2 c)) operations; one block of rows of K per thread in memory.
         """
-        return residual_pass(self, V, targets, weights)
+        return residual_pass(self, V, targets, weights, dtype)
 
     def take_rows(self, index):
         """Take some rows of the matrix.
@@ -246,7 +256,7 @@ class KernelOperator(BaseOperator):
         operator.shape = (operator.X.shape[0], self.shape[1])
         for part in self._parts:
             part.prepare()
-        operator._parts = [part.take_rows(index) for part in self._parts]
+        operator._parts = [part.take_rows(index, operator.X) for part in self._parts]
         return operator
 
     def normal_matrix(self, weights=None, targets=None):

@@ -232,18 +232,18 @@ class ReducedPart:
         if values is not out:
             _put(values, out, fresh)
 
-    def take_rows(self, index):
-        """The same columns, prepared once for all, beside some of the rows."""
+    def take_rows(self, index, rows):
+        """The same columns, prepared once for all, beside ``rows = X[index]``."""
         part = copy.copy(self)
-        part.X = self.X[index]
+        part.X = rows
         part.symmetric = False
         return part
 
-    def normal_buffer(self, n_rows):
-        """Memory for :meth:`add_normal`."""
+    def normal_buffer(self, n_rows, dtype):
+        """Memory for :meth:`add_normal`, in the precision of the products."""
         n_panels = -(-self.Z.shape[0] // PANEL)
         shape = (n_panels, n_rows, PANEL)
-        return (np.zeros if self.engine.sparse else np.empty)(shape, self.engine.dtype)
+        return (np.zeros if self.engine.sparse else np.empty)(shape, dtype)
 
     def add_normal(self, rows, V, inner, total, buffer):
         """total += K[rows]' inner(K[rows] V), the tiles kept in between.
@@ -253,7 +253,7 @@ class ReducedPart:
         rows : slice
             As many rows as the buffer has, or fewer.
         V, total : ndarray of shape (n_panels, PANEL, c)
-            V in the computing precision with zeros as padding, total in float64.
+            V in the precision of the products with zeros as padding, total in float64.
         inner : callable
             Maps ``rows`` and ``K[rows] V`` in float64 to an array of that shape.
         buffer : ndarray
@@ -265,13 +265,19 @@ class ReducedPart:
         left, norms = engine.extend_rows(prepared)
         n, c = prepared.shape[0], V.shape[2]
         values = np.zeros((n, c))
+        narrow = None if V.dtype == engine.dtype else engine.new_tile(n)
+        if narrow is not None and engine.sparse:
+            narrow.fill(0)
         for index in range(panels.n_panels):
-            tile = buffer[index, :n]
+            kept = buffer[index, :n]
+            tile = kept if narrow is None else narrow
             engine.evaluate(left, prepared, norms, panels, index, tile)
-            values += tile @ V[index]
+            if narrow is not None:
+                kept[...] = narrow
+            values += kept @ V[index]
         scale = self.weight if factors is None else self.weight * factors[:, None]
         values = inner(rows, values * scale) * scale
-        values = values.astype(engine.dtype, copy=False)
+        values = values.astype(V.dtype, copy=False)
         for index in range(panels.n_panels):
             total[index] += buffer[index, :n].T @ values
 
@@ -292,9 +298,9 @@ class BlockPart:
     def prepare(self):
         pass
 
-    def take_rows(self, index):
+    def take_rows(self, index, rows):
         part = copy.copy(self)
-        part.X = self.X[index]
+        part.X = rows
         return part
 
     def _block(self, rows, columns):
@@ -330,7 +336,7 @@ class DiagonalPart:
     def with_dtype(self, dtype):
         return self
 
-    def take_rows(self, index):
+    def take_rows(self, index, rows):
         return DiagonalPart(self.matrix[index])
 
     def transposed(self):
@@ -360,7 +366,7 @@ class RowTermsPart:
         out += self.row_terms[:, None] * V.sum(axis=0, dtype=np.float64)
         out += self.column_terms @ V
 
-    def take_rows(self, index):
+    def take_rows(self, index, rows):
         part = copy.copy(self)
         part.row_terms = self.row_terms[index]
         return part

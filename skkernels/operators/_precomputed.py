@@ -68,10 +68,13 @@ class PrecomputedOperator(BaseOperator):
         product : ndarray of shape (n,) or (n, c)
             In the matrix's precision.
         """
-        V = self._check_right(V, self.shape[1]).astype(self.dtype, copy=False)
+        return self._product(V, self.dtype)
+
+    def _product(self, V, dtype):
+        V = self._check_right(V, self.shape[1]).astype(dtype, copy=False)
         if self.xp is not np:  # the device has threads of its own
-            return self.K @ V
-        out = np.empty((self.shape[0], *V.shape[1:]), self.dtype)
+            return self.K.astype(dtype, copy=False) @ V
+        out = np.empty((self.shape[0], *V.shape[1:]), dtype)
 
         def fill(rows):
             out[rows] = self.K[rows] @ V
@@ -124,40 +127,47 @@ class PrecomputedOperator(BaseOperator):
         """
         return self.xp.array(self.K.diagonal())
 
-    def normal_matmat(self, V, weights=None):
+    def normal_matmat(self, V, weights=None, *, dtype=None):
         """Form K.T @ (w * (K @ V)).
 
         Parameters
         ----------
         V : ndarray of shape (m,) or (m, c)
-            Cast to the operator's precision.
+            Cast to the precision of the products.
 
         weights : ndarray of shape (n,) or None, default=None
             Weights w of the rows.
 
+        dtype : dtype or None, default=None
+            Precision of the products; None is the operator's.
+
         Returns
         -------
         product : ndarray of shape (m,) or (m, c)
-            In the operator's precision.
+            In the precision of the products.
         """
-        inner = self.matmat(V)
+        dtype = self.dtype if dtype is None else np.dtype(dtype)
+        inner = self._product(V, dtype)
         if weights is not None:
-            inner = (inner.T * self.xp.asarray(weights, self.dtype)).T
-        return self.rmatmat(inner)
+            inner = (inner.T * self.xp.asarray(weights, dtype)).T
+        return self.T._product(inner, dtype)
 
-    def residual_matmat(self, V, targets, weights=None):
+    def residual_matmat(self, V, targets, weights=None, *, dtype=None):
         """Form R = K @ V - Y and K.T @ (w * R).
 
         Parameters
         ----------
         V : ndarray of shape (m,) or (m, c)
-            Cast to the operator's precision.
+            Cast to the precision of the products.
 
         targets : ndarray of shape (n,) or (n, c)
             The targets Y.
 
         weights : ndarray of shape (n,) or None, default=None
             Weights w of the rows.
+
+        dtype : dtype or None, default=None
+            Precision of the products; None is the operator's.
 
         Returns
         -------
@@ -167,11 +177,12 @@ class PrecomputedOperator(BaseOperator):
         moment : ndarray of the shape of V
             In float64.
         """
-        residual = self.matmat(V).astype(np.float64) - targets
+        dtype = self.dtype if dtype is None else np.dtype(dtype)
+        residual = self._product(V, dtype).astype(np.float64) - targets
         inner = residual
         if weights is not None:
             inner = (inner.T * self.xp.asarray(weights, np.float64)).T
-        return residual, self.rmatmat(inner).astype(np.float64)
+        return residual, self.T._product(inner, dtype).astype(np.float64)
 
     def take_rows(self, index):
         """Take some rows of the matrix.

@@ -2,6 +2,7 @@
 
 from skkernels.ridge._kernel_ridge import KernelRidge
 from skkernels.ridge._kernel_ridge_classifier import KernelRidgeClassifier
+from skkernels.ridge._kernel_ridge_cv import KernelRidgeCV
 from skkernels.ridge._nystroem_kernel_ridge import NystroemKernelRidge
 from skkernels.ridge._nystroem_kernel_ridge_classifier import (
     NystroemKernelRidgeClassifier,
@@ -9,6 +10,7 @@ from skkernels.ridge._nystroem_kernel_ridge_classifier import (
 
 __all__ = [
     "KernelRidge",
+    "KernelRidgeCV",
     "KernelRidgeClassifier",
     "NystroemKernelRidge",
     "NystroemKernelRidgeClassifier",

@@ -18,7 +18,14 @@ from skkernels.utils._validation import (
     validate,
 )
 
-_MAX_DIRECT = 20_000
+# From here on conjugate gradients took less time (measured with 10 and 50 features,
+# rbf and exponential kernels, alpha from 0.001 to 1).
+_MAX_DIRECT = 4_000
+_ASKOTCH_WORDING = {
+    "method": "sketch-and-project",
+    "iterations": "passes",
+    "other": "use solver='pcg'",
+}
 
 
 class BaseKernelRidge(CallbackSupportMixin, KernelEstimatorMixin):
@@ -27,7 +34,7 @@ class BaseKernelRidge(CallbackSupportMixin, KernelEstimatorMixin):
     _parameter_constraints: dict = {
         **KERNEL_CONSTRAINTS,
         "alpha": [Interval(Real, 0, None, closed="left")],
-        "solver": [StrOptions({"auto", "cholesky", "cg"})],
+        "solver": [StrOptions({"auto", "cholesky", "pcg", "askotch"})],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
         "tol": [Interval(Real, 0, None, closed="neither")],
         "random_state": ["random_state"],
@@ -52,9 +59,9 @@ class BaseKernelRidge(CallbackSupportMixin, KernelEstimatorMixin):
         self._resolve_kernel(X_rows, weights)
         self.solver_ = choose_solver(self.solver, X_rows.shape[0])
         self.X_fit_ = X
-        iterative = self.solver_ == "cg"
-        # solver="cg" is the promise of no n x n matrix, even where one would fit.
-        may_store = iterative and self.solver == "auto"
+        iterative = self.solver_ != "cholesky"
+        # solver="pcg" is the promise of no n x n matrix, even where one would fit.
+        may_store = self.solver_ == "pcg" and self.solver == "auto"
         op = make_operator(
             self.kernel_,
             X_rows.astype(np.float64, copy=False),
@@ -74,13 +81,16 @@ class BaseKernelRidge(CallbackSupportMixin, KernelEstimatorMixin):
             state=lambda z: as_attributes(problem.scale(z)),
         ) as task:
             if iterative:
-                result = problem.solve_cg(
+                pcg = self.solver_ == "pcg"
+                solve = problem.solve_pcg if pcg else problem.solve_askotch
+                result = solve(
                     max_iter=self.max_iter,
                     tol=self.tol,
                     random_state=self.random_state,
                     on_iteration=task.on_iteration,
                 )
-                warn_unless_converged(result, self.tol, type(self).__name__)
+                wording = {} if pcg else _ASKOTCH_WORDING
+                warn_unless_converged(result, self.tol, type(self).__name__, **wording)
                 dual_coef = problem.scale(result.x)
                 self.n_iter_ = max(result.n_iter, 1)
                 self.converged_ = result.converged
@@ -125,11 +135,11 @@ def choose_solver(solver, n):
     n_bytes = 8 * n * n
     if solver == "auto":
         fits = n <= _MAX_DIRECT and n_bytes <= memory_budget()
-        return "cholesky" if fits else "cg"
+        return "cholesky" if fits else "pcg"
     if solver == "cholesky":
         check_memory(
             n_bytes,
             what=f"the {n} x {n} kernel matrix",
-            remedy="use solver='cg', or NystroemKernelRidge with n_centers=...",
+            remedy="use solver='pcg', or NystroemKernelRidge with n_centers=...",
         )
     return solver

@@ -18,8 +18,8 @@ class KernelRidge(MultiOutputMixin, RegressorMixin, BaseKernelRidge):
     :class:`sklearn.kernel_ridge.KernelRidge` with the same defaults and gives the same
     results, with one exception: a callable kernel takes two matrices and returns the
     block of the kernel matrix, where scikit-learn calls it for each pair of rows.
-    Beyond that the class takes all kernels of :mod:`skkernels.kernels`, solves by
-    conjugate gradients where the kernel matrix does not fit in memory, and predicts in
+    Beyond that the class takes all kernels of :mod:`skkernels.kernels`, solves without
+    the kernel matrix where it is large, to the tolerance ``tol``, and predicts in
     blocks.
 
     Parameters
@@ -47,27 +47,33 @@ class KernelRidge(MultiOutputMixin, RegressorMixin, BaseKernelRidge):
     kernel_params : dict, default=None
         Further parameters of the kernel given by name or as a callable.
 
-    solver : {"auto", "cholesky", "cg"}, default="auto"
+    solver : {"auto", "cholesky", "pcg", "askotch"}, default="auto"
         "cholesky" factors the n x n kernel matrix and raises a ValueError if that is
-        larger than scikit-learn's ``working_memory``. "cg" never stores the matrix; it
-        runs conjugate gradients, preconditioned from 1000 samples on by a randomly
-        pivoted Cholesky factor. "auto" is "cholesky" where the matrix fits and
-        n_samples is at most 20000, and "cg" elsewhere.
+        larger than scikit-learn's ``working_memory``. The others never store the
+        matrix. "pcg" runs conjugate gradients, preconditioned from 1000 samples on by a
+        randomly pivoted Cholesky factor of rank at most 1000 within a quarter of
+        ``working_memory``. "askotch", accelerated sketch-and-project, needs no such
+        factor, and many more passes where ``alpha`` is small. "auto" is "cholesky" up
+        to 4000 samples if the matrix fits ``working_memory``, and "pcg" elsewhere,
+        with the matrix stored where it fits and there are more than 12 features.
 
     max_iter : int, default=1000
-        Largest number of iterations of "cg".
+        Largest number of iterations of "pcg" or of passes over the data of "askotch";
+        both evaluate n^2 kernel values.
 
     tol : float, default=1e-6
-        "cg" stops when the norm of the residual is at most ``tol`` times the norm of
-        the targets (both scaled by the square roots of the weights). The predictions
-        on the training data are then within the same bound of the exact ones.
+        "pcg" and "askotch" stop when the norm of the residual is at most ``tol`` times
+        the norm of the targets (both scaled by the square roots of the weights). The
+        predictions on the training data are then within the same bound of the exact
+        ones.
 
     random_state : int, RandomState instance or None, default=None
-        Source of the pivots of the preconditioner, which do not affect what "cg"
-        converges to, and of the rows on which ``gamma="median"`` is computed.
+        Source of the pivots of "pcg" and the blocks of "askotch", which do not affect
+        what they converge to, and of the rows on which ``gamma="median"`` is computed.
 
     verbose : int, default=0
-        Print the progress of "cg": 1 prints ten lines at most, 2 every iteration.
+        Print the progress of an iterative solver: 1 prints ten lines at most, 2 every
+        iteration.
 
     Attributes
     ----------
@@ -83,17 +89,17 @@ class KernelRidge(MultiOutputMixin, RegressorMixin, BaseKernelRidge):
     gamma_ : float or None
         The width used, where the kernel has one.
 
-    solver_ : {"cholesky", "cg"}
+    solver_ : {"cholesky", "pcg", "askotch"}
         The solver used.
 
     n_iter_ : int
-        Number of iterations of "cg"; 1 for "cholesky".
+        Number of iterations of "pcg" or passes of "askotch"; 1 for "cholesky".
 
     converged_ : bool
         Whether ``tol`` was met; True for "cholesky".
 
     residual_norms_ : ndarray of shape (n_iter_ + 1,) or None
-        Relative residual before the first and after each iteration of "cg", the
+        Relative residual before the first and after each iteration or pass, the
         largest over the targets; None for "cholesky".
 
     n_features_in_ : int
@@ -111,12 +117,15 @@ class KernelRidge(MultiOutputMixin, RegressorMixin, BaseKernelRidge):
     Notes
     -----
     With n samples, d features and t targets, "cholesky" takes n^3 / 3 + n^2 (d + t)
-    operations and ``8 n^2`` bytes; each iteration of "cg" takes about n^2 (d + t)
-    operations, and memory is O(n t) beside a preconditioner that stays within a quarter
-    of ``working_memory``. Prediction takes O(n (d + t)) per row.
+    operations and ``8 n^2`` bytes; an iteration of "pcg" and a pass of "askotch" take
+    about n^2 (d + t) operations. The memory of "pcg" is O(n t) beside the
+    preconditioner, that of "askotch" O(n t) beside blocks of some n / 100 rows, both
+    within a quarter of ``working_memory``. Prediction takes O(n (d + t)) per row.
 
-    The solvers work in float64. Input in float32 is converted for that (d n numbers),
-    and coefficients and predictions are float32 again.
+    The solutions are in float64, and residuals are tested in float64, also where X is
+    float32: it is converted for that (d n numbers), and coefficients and predictions
+    are float32 again. From 2000 samples on, "pcg" forms most products with the kernel
+    in float32, as long as the residual in float64 falls as well.
 
     A sample of weight w counts exactly as w equal samples of weight 1; samples of
     weight 0 are left out, also where kernel parameters are computed from the data.
@@ -125,6 +134,11 @@ class KernelRidge(MultiOutputMixin, RegressorMixin, BaseKernelRidge):
     ----------
     .. [1] K. P. Murphy, "Machine Learning: A Probabilistic Perspective", MIT Press,
        2012, section 14.4.3.
+    .. [2] M. Diaz, E. N. Epperly, Z. Frangella, J. A. Tropp and R. J. Webber, "Robust,
+       randomized preconditioning for kernel ridge regression", 2023. arXiv:2304.12465
+    .. [3] P. Rathore, Z. Frangella, J. Yang, M. Derezinski and M. Udell, "Have ASkotch:
+       a neat solution for large-scale kernel ridge regression", 2024.
+       arXiv:2407.10070
 
     Examples
     --------

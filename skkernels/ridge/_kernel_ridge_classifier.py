@@ -47,21 +47,22 @@ class KernelRidgeClassifier(ClassifierMixin, BaseKernelRidge):
         Weights of the classes, as ``{label: weight}``; "balanced" makes the total
         weights of the classes equal. Multiplies the sample weights.
 
-    solver : {"auto", "cholesky", "cg"}, default="auto"
+    solver : {"auto", "cholesky", "pcg", "askotch"}, default="auto"
         As in :class:`KernelRidge`.
 
     max_iter : int, default=1000
-        Largest number of iterations of "cg".
+        Largest number of iterations of "pcg" or passes of "askotch".
 
     tol : float, default=1e-6
-        Relative residual at which "cg" stops.
+        Relative residual at which the iterative solvers stop.
 
     random_state : int, RandomState instance or None, default=None
-        Source of the pivots of the preconditioner of "cg", and of the rows on which
-        ``gamma="median"`` is computed.
+        Source of the pivots of "pcg" and the blocks of "askotch", and of the rows on
+        which ``gamma="median"`` is computed.
 
     verbose : int, default=0
-        Print the progress of "cg": 1 prints ten lines at most, 2 every iteration.
+        Print the progress of an iterative solver: 1 prints ten lines at most, 2 every
+        iteration.
 
     Attributes
     ----------
@@ -83,17 +84,17 @@ class KernelRidgeClassifier(ClassifierMixin, BaseKernelRidge):
     gamma_ : float or None
         The width used, where the kernel has one.
 
-    solver_ : {"cholesky", "cg"}
+    solver_ : {"cholesky", "pcg", "askotch"}
         The solver used.
 
     n_iter_ : int
-        Number of iterations of "cg"; 1 for "cholesky".
+        Number of iterations of "pcg" or passes of "askotch"; 1 for "cholesky".
 
     converged_ : bool
         Whether ``tol`` was met; True for "cholesky".
 
     residual_norms_ : ndarray of shape (n_iter_ + 1,) or None
-        Relative residual before the first and after each iteration of "cg", the
+        Relative residual before the first and after each iteration or pass, the
         largest over the classes; None for "cholesky".
 
     n_features_in_ : int

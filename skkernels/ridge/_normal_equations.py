@@ -3,6 +3,7 @@
 import copy
 
 import numpy as np
+import scipy.linalg
 from scipy.linalg import blas
 
 from skkernels.linalg import Whitening, solve_psd
@@ -12,6 +13,7 @@ from skkernels.utils._parallel import row_blocks
 
 _EPS = float(np.finfo(np.float64).eps)
 _NEGLIGIBLE = 1e-6
+_ROWS = 1024
 
 
 class NormalEquations:
@@ -60,7 +62,8 @@ class NormalEquations:
         self.whitening, largest = _whiten(kernel, centers)
         total = Y.shape[0] if weights is None else float(weights.sum())
         noise = _EPS * total * largest**2 * self.whitening.norm**2
-        self.plain = not more and noise <= _NEGLIGIBLE * float(alpha.min())
+        self.resolved = noise / _NEGLIGIBLE
+        self.plain = not more and self.resolved <= float(alpha.min())
         size = centers.shape[0] if self.plain else self.whitening.rank
         n_targets = Y.shape[1]
         self.fit_intercept = fit_intercept
@@ -72,6 +75,14 @@ class NormalEquations:
         self.mass = xp.zeros(size)
         self.weight = 0.0
         self.target = xp.zeros(n_targets)
+
+    def check_targets(self, Y):
+        """Refuse another number of targets than in the rows so far."""
+        if Y.shape[1] != self.offset.size:
+            raise ValueError(
+                f"y has {Y.shape[1]} target(s), but {self.offset.size} in earlier "
+                "calls."
+            )
 
     def plus(self, kernel, X, centers, Y, weights):
         """These sums with rows X, targets Y and weights (None is 1 for all) added.
@@ -151,12 +162,7 @@ class NormalEquations:
         The means are zeros without intercept. The sums stay as they are; it takes
         :meth:`plus` before it can be called again.
         """
-        xp = get_namespace(self.gram)
-        mean, rhs = xp.zeros_like(self.offset), self.moment
-        if self.fit_intercept:
-            shift = self.target / self.weight
-            mean = self.offset + shift
-            rhs = rhs - self.mass[:, None] * shift
+        mean, rhs = self._centered()
         gram = self.gram
         if self.plain:
             gram = self.whitening.congruence(gram)
@@ -167,9 +173,66 @@ class NormalEquations:
             self.whitening = None
         return coef, mean
 
+    def _centered(self):
+        """Means of the targets, and the right-hand sides without them."""
+        xp = get_namespace(self.gram)
+        if not self.fit_intercept:
+            return xp.zeros_like(self.offset), self.moment
+        shift = self.target / self.weight
+        return self.offset + shift, self.moment - self.mass[:, None] * shift
+
+    def path(self, kernel, centers, alphas):
+        """Coefficients of shape (n_alphas, m, n_targets), one alpha for all targets.
+
+        From one eigendecomposition; the sums stay as they are.
+        """
+        sums = self
+        if self.plain:
+            smallest = float(alphas.min())
+            if smallest < self.resolved:
+                raise ValueError(
+                    f"alphas has the value {smallest:.1e}, but the sums over the "
+                    f"training data are exact enough for {self.resolved:.1e} and "
+                    "larger only. Call fit with alpha as small as the smallest of "
+                    "alphas before."
+                )
+            sums = copy.copy(self)
+            sums._change_coordinates(kernel, centers)
+        xp = get_namespace(sums.gram)
+        _, rhs = sums._centered()
+        coefs = xp.zeros((alphas.size, centers.shape[0], rhs.shape[1]))
+        if not sums.gram.size:
+            return coefs
+        if xp is np:
+            values, vectors = scipy.linalg.eigh(
+                sums.gram, check_finite=False, driver="evr"
+            )
+        else:
+            values, vectors = xp.linalg.eigh(sums.gram)
+        rhs = vectors.T @ rhs
+        # As for singular systems in `solve_psd`.
+        floor = len(values) * _EPS * float(values[-1])
+        for i, alpha in enumerate(alphas):
+            shifted = values + alpha
+            inverse = xp.where(shifted > floor, 1.0, 0.0) / xp.maximum(shifted, floor)
+            coefs[i] = sums.whitening.apply(vectors @ (inverse[:, None] * rhs))
+        return coefs
+
 
 def _whiten(kernel, centers):
     """Whitening of the kernel matrix of the centers, and its largest diagonal entry."""
-    K = make_operator(kernel, centers).block()
+    K = center_matrix(kernel, centers)
     largest = float(K.diagonal().max())
     return Whitening(K, K.shape[0] * _EPS * largest), largest
+
+
+def center_matrix(kernel, centers):
+    """Kernel matrix of the centers in float64, without temporaries of its size."""
+    centers = centers.astype(np.float64, copy=False)
+    xp = get_namespace(centers)
+    op = make_operator(kernel, centers)
+    m = op.shape[0]
+    K = xp.empty((m, m))
+    for rows in row_blocks(m, _ROWS):
+        K[rows] = op.block(rows, None)
+    return K

@@ -2,6 +2,7 @@
 
 import numpy as np
 from sklearn.base import ClassifierMixin
+from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 
 from skkernels.ridge._nystroem_base import BaseNystroemKernelRidge
@@ -32,8 +33,9 @@ class NystroemKernelRidgeClassifier(ClassifierMixin, BaseNystroemKernelRidge):
         distinct row is a center and the model is that of
         :class:`KernelRidgeClassifier`.
 
-    center_selection : {"uniform", "kmeans++", "rpcholesky"} or {array-like, \
-            sparse matrix} of shape (n_centers, n_features), default="uniform"
+    center_selection : {"uniform", "kmeans++", "rpcholesky", "leverage", "thinning"} \
+            or {array-like, sparse matrix} of shape (n_centers, n_features), \
+            default="uniform"
         How centers are drawn from the training data, see
         :func:`skkernels.coresets.select_centers`, or the centers themselves.
 
@@ -66,9 +68,28 @@ class NystroemKernelRidgeClassifier(ClassifierMixin, BaseNystroemKernelRidge):
         weights of the classes equal and is not possible in ``partial_fit``. Multiplies
         the sample weights.
 
+    solver : {"auto", "direct", "falkon", "krill"}, default="auto"
+        "direct" accumulates and solves the normal equations, in one pass over the data.
+        "falkon" and "krill" run preconditioned conjugate gradients, one pass each
+        iteration, with less memory and less time where there are many centers:
+        "falkon" is the cheaper one and needs alpha not too small for the number of
+        centers, "krill" is good for any alpha. "auto" is "direct" up to 5000 centers if
+        its matrices fit scikit-learn's ``working_memory``, and "falkon" beyond.
+
+    max_iter : int, default=100
+        Largest number of iterations of "falkon" and "krill".
+
+    tol : float, default=1e-7
+        "falkon" and "krill" stop when the residual is at most ``tol`` times the
+        right-hand side, both measured as functions.
+
     random_state : int, RandomState instance or None, default=None
-        Source of the choice of centers, and of the rows on which ``gamma="median"``
-        is computed.
+        Source of the choice of centers, of the sketch of "krill", which does not
+        affect the solution, and of the rows on which ``gamma="median"`` is computed.
+
+    verbose : int, default=0
+        Print the progress of "falkon" and "krill": 1 prints ten lines at most, 2 every
+        iteration.
 
     Attributes
     ----------
@@ -97,6 +118,19 @@ class NystroemKernelRidgeClassifier(ClassifierMixin, BaseNystroemKernelRidge):
 
     gamma_ : float or None
         The width used, where the kernel has one.
+
+    solver_ : {"direct", "falkon", "krill"}
+        The solver used.
+
+    n_iter_ : int
+        Number of iterations of "falkon" and "krill"; 1 for "direct".
+
+    converged_ : bool
+        Whether ``tol`` was met; True for "direct".
+
+    residual_norms_ : ndarray of shape (n_iter_ + 1,) or None
+        Relative residual before the first and after each iteration, the largest over
+        the targets; None for "direct".
 
     n_features_in_ : int
         Number of features seen in fit.
@@ -151,7 +185,11 @@ class NystroemKernelRidgeClassifier(ClassifierMixin, BaseNystroemKernelRidge):
         coef0=1,
         kernel_params=None,
         class_weight=None,
+        solver="auto",
+        max_iter=100,
+        tol=1e-7,
         random_state=None,
+        verbose=0,
     ):
         self.n_centers = n_centers
         self.center_selection = center_selection
@@ -162,7 +200,11 @@ class NystroemKernelRidgeClassifier(ClassifierMixin, BaseNystroemKernelRidge):
         self.coef0 = coef0
         self.kernel_params = kernel_params
         self.class_weight = class_weight
+        self.solver = solver
+        self.max_iter = max_iter
+        self.tol = tol
         self.random_state = random_state
+        self.verbose = verbose
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y, sample_weight=None):
@@ -191,8 +233,9 @@ class NystroemKernelRidgeClassifier(ClassifierMixin, BaseNystroemKernelRidge):
         classes, codes, weights = encode_labels(
             y, weights, self.class_weight, type(self).__name__
         )
-        return self._fit_codes(X, classes, codes, weights, partial=False)
+        return self._fit_codes(X, y, classes, codes, weights, partial=False)
 
+    @available_if(BaseNystroemKernelRidge._can_continue)
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y, classes=None, sample_weight=None):
         """Add samples to the model.
@@ -201,7 +244,7 @@ class NystroemKernelRidgeClassifier(ClassifierMixin, BaseNystroemKernelRidge):
         the centers from its samples, and they stay. The model is then the one that all
         samples seen so far give together with this kernel and these centers, as if
         they had come at once. Each call solves the system anew, which takes
-        O(n_centers^3) operations.
+        O(n_centers^3) operations. Only the direct solver can do this.
 
         Parameters
         ----------
@@ -246,19 +289,22 @@ class NystroemKernelRidgeClassifier(ClassifierMixin, BaseNystroemKernelRidge):
         weights = check_weights(sample_weight, X)
         weights = None if weights is None else to_numpy(weights)
         weights = weigh_classes(self.class_weight, classes, codes, weights)
-        return self._fit_codes(X, classes, codes, weights, partial=True)
+        return self._fit_codes(X, y, classes, codes, weights, partial=True)
 
-    def _fit_codes(self, X, classes, codes, weights, *, partial):
+    def _fit_codes(self, X, y, classes, codes, weights, *, partial):
         xp = get_namespace(X)
         Y = xp.asarray(code_targets(codes, len(classes)))
         weights = None if weights is None else xp.asarray(weights)
-        coef, mean = self._fit_rows(X, Y, weights, fit_intercept=True, partial=partial)
-        self.classes_ = classes
-        if Y.shape[1] == 1:
-            self.coef_, self.intercept_ = coef[:, 0], float(mean[0])
-        else:
-            self.coef_, self.intercept_ = coef, mean
-        return self
+        return self._fit_rows(
+            X,
+            y,
+            Y,
+            weights,
+            fit_intercept=True,
+            partial=partial,
+            flat=Y.shape[1] == 1,
+            attributes={"classes_": classes},
+        )
 
     def decision_function(self, X):
         """Evaluate the scores of the classes.

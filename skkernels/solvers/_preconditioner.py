@@ -3,6 +3,9 @@
 import numpy as np
 
 from skkernels.utils._array import get_namespace
+from skkernels.utils._parallel import map_blocks, row_blocks, single_threaded_blas
+
+_ROWS = 128
 
 
 class LowRankPreconditioner:
@@ -32,7 +35,9 @@ class LowRankPreconditioner:
     def __init__(self, factor, shift):
         xp = get_namespace(factor)
         self.factor = factor
-        eigenvalues, self.rotation = xp.linalg.eigh(factor.T @ factor)
+        # LAPACK's threads gain nothing at this size and may wait for the pool's.
+        with single_threaded_blas():
+            eigenvalues, self.rotation = xp.linalg.eigh(_gram(factor))
         eigenvalues = xp.clip(eigenvalues, 0.0, None)
         floor = factor.shape[0] * np.finfo(np.float64).eps * eigenvalues[-1]
         self.shift = xp.maximum(xp.asarray(shift, dtype=np.float64), floor)
@@ -45,3 +50,19 @@ class LowRankPreconditioner:
         out = residuals - self.factor @ (self.rotation @ coordinates)
         out /= self.shift[columns]
         return out
+
+
+def _gram(factor):
+    """``F' F``, through the pool."""
+    xp = get_namespace(factor)
+    if xp is not np:
+        return factor.T @ factor
+    rank = factor.shape[1]
+    out = np.empty((rank, rank))
+
+    def fill(rows):
+        out[rows] = factor[:, rows].T @ factor
+
+    work = 2.0 * factor.size * rank
+    map_blocks(fill, row_blocks(rank, _ROWS), work=work)
+    return out

@@ -41,8 +41,35 @@ class SolverResult:
         return self.reason == "converged"
 
 
-def warn_unless_converged(result, tol, name):
-    """ConvergenceWarning that says what was reached and what to do."""
+def warn_unless_converged(
+    result,
+    tol,
+    name,
+    *,
+    method="conjugate gradients",
+    iterations="iterations",
+    other="use the Nystroem estimator (NystroemKernelRidge), whose solver is direct",
+):
+    """ConvergenceWarning that says what was reached and what to do.
+
+    Parameters
+    ----------
+    result : SolverResult
+        What the solver returned.
+
+    tol : float
+        The tolerance asked for.
+
+    name : str
+        Name of the estimator.
+
+    method, iterations : str
+        What the solver is called, and what it counts.
+
+    other : str
+        What else to do, besides other values of max_iter, alpha and tol, about slow
+        convergence.
+    """
     if result.reason in ("converged", "stopped"):
         return
     why, advice = {
@@ -53,10 +80,11 @@ def warn_unless_converged(result, tol, name):
             "Use another kernel or solver='cholesky'",
         ),
     }[result.reason]
+    if result.reason != "indefinite":
+        advice = f"{advice}, or {other}"
     warn_user(
-        f"{name}: conjugate gradients ended after {result.n_iter} iterations with a "
+        f"{name}: {method} ended after {result.n_iter} {iterations} with a "
         f"relative residual of {result.residual_norms[-1].max():.1e}, above "
-        f"tol={tol:.1e}: {why}. {advice}, or use the Nystroem estimator "
-        "(NystroemKernelRidge), whose solver is direct.",
+        f"tol={tol:.1e}: {why}. {advice}.",
         ConvergenceWarning,
     )

@@ -41,13 +41,28 @@ class FitTask:
         ``state(x)`` turns a solver's iterate into the dictionary of fitted
         attributes with which a copy of the estimator predicts. It is called only
         if some callback asks for a fitted estimator.
+
+    unit, measure : str, default="iteration", "relative residual"
+        What is counted and what the solver reports, for ``verbose``.
     """
 
-    def __init__(self, estimator, X, y, *, sample_weight=None, max_iter=0, state=None):
+    def __init__(
+        self,
+        estimator,
+        X,
+        y,
+        *,
+        sample_weight=None,
+        max_iter=0,
+        state=None,
+        unit="iteration",
+        measure="relative residual",
+    ):
         self.estimator = estimator
         self.max_iter = max_iter
         self.verbose = getattr(estimator, "verbose", 0)
         self.state = state
+        self.unit, self.measure = unit, measure
         self._arguments = {"estimator": estimator, "X": X, "y": y}
         if sample_weight is not None:
             self._arguments["metadata"] = {"sample_weight": sample_weight}
@@ -79,7 +94,7 @@ class FitTask:
         return self._end_iteration
 
     def _begin_iteration(self):
-        self._iteration = self._root.subcontext(task_name="iteration")
+        self._iteration = self._root.subcontext(task_name=self.unit)
         self._iteration.call_on_fit_task_begin(**self._arguments)
 
     def _end_iteration(self, iteration, x, residual, done):
@@ -100,6 +115,6 @@ class FitTask:
         if done or iteration % every == 0:
             name = type(self.estimator).__name__
             print(
-                f"[{name}] iteration {iteration}/{self.max_iter}, "
-                f"relative residual {residual:.2e}"
+                f"[{name}] {self.unit} {iteration}/{self.max_iter}, "
+                f"{self.measure} {residual:.2e}"
             )

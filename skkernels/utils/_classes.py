@@ -131,6 +131,35 @@ def declared_classes(classes, known, name):
     return holder.classes_
 
 
+def code_declared_labels(y, classes, known, name):
+    """Code the labels of a call to ``partial_fit``.
+
+    Parameters
+    ----------
+    y : ndarray of shape (n_samples,)
+        Labels.
+
+    classes, known, name
+        As in :func:`declared_classes`.
+
+    Returns
+    -------
+    codes : ndarray of shape (n_samples,)
+        Position of each label in the classes.
+
+    classes : ndarray of shape (n_classes,)
+        Sorted labels.
+    """
+    classes = declared_classes(classes, known, name)
+    unknown = np.setdiff1d(y, classes)
+    if unknown.size:
+        raise ValueError(
+            "y contains labels that are not among the classes given in the first call "
+            f"to partial_fit: {unknown[:5]}."
+        )
+    return np.searchsorted(classes, y), classes
+
+
 def code_targets(codes, n_classes):
     """Regression targets of class codes.
 

@@ -13,10 +13,14 @@ from sklearn.gaussian_process import kernels as gp
 from sklearn.model_selection import GridSearchCV
 from sklearn.utils import get_tags
 from sklearn.utils.estimator_checks import parametrize_with_checks
+from sklearn.utils.validation import has_fit_parameter
 
 from skkernels import (
+    EigenProClassifier,
+    EigenProRegressor,
     KernelRidge,
     KernelRidgeClassifier,
+    KernelRidgeCV,
     NystroemKernelRidge,
     NystroemKernelRidgeClassifier,
     RandomFourierFeatures,
@@ -50,14 +54,25 @@ KERNELS = [
 VARIANTS = [
     KernelRidge(),
     KernelRidge(solver="cholesky"),
-    KernelRidge(solver="cg", tol=1e-10),
+    KernelRidge(solver="pcg", tol=1e-10),
+    KernelRidge(solver="askotch", tol=1e-10),
     KernelRidge(kernel="precomputed"),
-    KernelRidge(kernel="precomputed", solver="cg", tol=1e-10),
+    KernelRidge(kernel="precomputed", solver="pcg", tol=1e-10),
+    KernelRidge(kernel="precomputed", solver="askotch", tol=1e-10),
     *[KernelRidge(**params) for params in KERNELS],
     KernelRidge(kernel="arccos", gamma=None),
-    KernelRidge(kernel="rbf", gamma="scale", solver="cg", tol=1e-10),
+    KernelRidge(kernel="rbf", gamma="scale", solver="pcg", tol=1e-10),
+    KernelRidge(kernel="rbf", gamma="scale", solver="askotch", tol=1e-10),
+    KernelRidgeCV(),
+    KernelRidgeCV(cv=3),
+    KernelRidgeCV(scoring="neg_mean_absolute_error", alpha_per_target=True),
+    KernelRidgeCV(kernel="precomputed"),
+    KernelRidgeCV(kernel="laplacian", gammas=[0.1, 1.0]),
+    KernelRidgeCV(kernel="linear"),
+    KernelRidgeCV(kernel=Matern(nu=1.2), cv=3, alpha_per_target=True),
     KernelRidgeClassifier(),
-    KernelRidgeClassifier(solver="cg", tol=1e-10),
+    KernelRidgeClassifier(solver="pcg", tol=1e-10),
+    KernelRidgeClassifier(solver="askotch", tol=1e-10),
     KernelRidgeClassifier(class_weight="balanced"),
     KernelRidgeClassifier(kernel="precomputed"),
     KernelRidgeClassifier(kernel="laplacian"),
@@ -66,12 +81,33 @@ VARIANTS = [
     NystroemKernelRidge(fit_intercept=False),
     NystroemKernelRidge(30, center_selection="kmeans++"),
     NystroemKernelRidge(30, center_selection="rpcholesky"),
+    NystroemKernelRidge(30, center_selection="thinning"),
+    NystroemKernelRidge(30, center_selection="leverage"),
+    NystroemKernelRidge(solver="falkon", tol=1e-10),
+    NystroemKernelRidge(30, solver="krill", tol=1e-10),
+    NystroemKernelRidge(kernel="laplacian", solver="krill", tol=1e-10),
     *[NystroemKernelRidge(**params) for params in KERNELS],
     NystroemKernelRidgeClassifier(),
     NystroemKernelRidgeClassifier(20, center_selection="kmeans++"),
     NystroemKernelRidgeClassifier(20, center_selection="rpcholesky"),
+    NystroemKernelRidgeClassifier(20, center_selection="thinning"),
+    NystroemKernelRidgeClassifier(20, center_selection="leverage"),
+    NystroemKernelRidgeClassifier(20, solver="falkon", tol=1e-10),
+    NystroemKernelRidgeClassifier(solver="krill", tol=1e-10),
     NystroemKernelRidgeClassifier(kernel="exponential"),
     NystroemKernelRidgeClassifier(kernel=Matern(nu=1.5)),
+    EigenProRegressor(),
+    EigenProRegressor(30),
+    EigenProRegressor(30, projection_period=1, alpha=0.1),
+    EigenProRegressor(polish=True, alpha=1e-3),
+    EigenProRegressor(30, polish=True),
+    EigenProRegressor(early_stopping=True, validation_fraction=0.3),
+    EigenProRegressor(kernel="matern", learning_rate="invscaling", n_centers=20),
+    EigenProClassifier(),
+    EigenProClassifier(20),
+    EigenProClassifier(20, polish=True),
+    EigenProClassifier(class_weight="balanced", polish=True, alpha=0.1),
+    EigenProClassifier(kernel="rbf", gamma="median", alpha=0.1),
     RandomFourierFeatures(),
 ]
 
@@ -119,7 +155,7 @@ def test_inputs_are_not_changed(estimator):
     weights = np.linspace(0, 1, 60)
     arrays = [X, y, weights]
     before = [a.copy() for a in arrays]
-    takes_weights = is_classifier(estimator) or is_regressor(estimator)
+    takes_weights = has_fit_parameter(estimator, "sample_weight")
     fit_params = {"sample_weight": weights} if takes_weights else {}
     outputs(clone(estimator).fit(X, y, **fit_params), X)
     for array, copy in zip(arrays, before):
@@ -144,6 +180,7 @@ def test_grid_search_in_processes(estimator):
     if not (is_classifier(estimator) or is_regressor(estimator)):
         pytest.skip("has no score")
     X, y = make_data()
+    estimator = clone(estimator).set_params(random_state=0)
     grid = {"gamma": [0.1, 1.0], "kernel": ["rbf"]}
     serial = GridSearchCV(clone(estimator), grid, cv=2).fit(X, y)
     parallel = GridSearchCV(clone(estimator), grid, cv=2, n_jobs=2).fit(X, y)
@@ -219,7 +256,7 @@ class TestErrorMessages:
         X, y = np.random.RandomState(0).randn(700, 2), np.zeros(700)
         with config_context(working_memory=2), pytest.raises(ValueError) as info:
             KernelRidge(solver="cholesky").fit(X, y)
-        for part in ("700 x 700", "3.7 MiB", "solver='cg'", "working_memory=4"):
+        for part in ("700 x 700", "3.7 MiB", "solver='pcg'", "working_memory=4"):
             assert part in str(info.value)
 
     def test_names_of_kernels_are_known(self):

@@ -29,11 +29,11 @@ def law_of_pivots(K, rank, weights):
     return law
 
 
-@pytest.mark.parametrize("weights", [None, np.array([1.0, 3.0, 0.5, 1.0, 2.0])])
+@pytest.mark.parametrize("weights", [None, np.array([1.0, 3.0, 0.5, 1.0, 2.0, 0.7])])
 def test_pivots_follow_the_law_of_drawing_one_at_a_time(weights):
-    X = np.array([[0.0], [0.2], [1.0], [1.3], [3.0]])
-    K = rbf(X) * np.outer([1, 2, 1, 1, 0.7], [1, 2, 1, 1, 0.7])
-    law = law_of_pivots(K, 3, np.ones(5) if weights is None else weights)
+    X = np.array([[0.0], [0.2], [1.0], [1.3], [3.0], [3.2]])
+    K = rbf(X) * np.outer([1, 2, 1, 1, 0.7, 1.5], [1, 2, 1, 1, 0.7, 1.5])
+    law = law_of_pivots(K, 3, np.ones(6) if weights is None else weights)
     assert sum(law.values()) == pytest.approx(1.0)
     op, n_runs = PrecomputedOperator(K), 6000
     counts = dict.fromkeys(law, 0)

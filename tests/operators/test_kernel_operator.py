@@ -396,6 +396,34 @@ def test_scipy_linear_operator():
     np.testing.assert_allclose(linear.T @ u, op.rmatmat(u))
 
 
+@pytest.mark.parametrize("name", ["rbf", "poly", "energy", "sum", "cosine"])
+@pytest.mark.parametrize("n_features", [3, 20])
+@pytest.mark.parametrize("c", [1, 3])
+@pytest.mark.parametrize("route", ["compiled", "array", "stored"])
+def test_products_in_float64_with_values_in_float32(name, n_features, c, route):
+    X, Z, rng = make_rows(700, 600, n_features, np.float32)
+    backend = ArrayBackend(np) if route == "array" else None
+    op = KernelOperator(KERNELS[name], X, Z, backend=backend)
+    if route == "stored":
+        op = PrecomputedOperator(op.block())
+    assert op.dtype == np.float32
+    V, Y = rng.standard_normal((600, c)), rng.standard_normal((700, c))
+    w = rng.random(700)
+    # One fixed linear operator: no rounding to float32 of anything but the values.
+    columns = np.eye(600)[:, :5]
+    K5 = op.residual_matmat(columns, np.zeros((700, 5)), dtype=np.float64)[0]
+    np.testing.assert_array_equal(K5, K5.astype(np.float32))
+    residual, moment = op.residual_matmat(V, Y, w, dtype=np.float64)
+    product = op.normal_matmat(V, w, dtype=np.float64)
+    assert residual.dtype == moment.dtype == product.dtype == np.float64
+    atol = 1e-12 * np.abs(product).max()
+    even = V * (np.arange(600) % 2 == 0)[:, None]
+    shares = [op.normal_matmat(part, w, dtype=np.float64) for part in (even, V - even)]
+    np.testing.assert_allclose(sum(shares), product, rtol=0, atol=atol)
+    _, zero = op.residual_matmat(0 * V, Y, w, dtype=np.float64)
+    np.testing.assert_allclose(moment, product + zero, rtol=0, atol=10 * atol)
+
+
 def test_precomputed_operator_equals_its_matrix():
     rng = np.random.default_rng(0)
     K = rng.standard_normal((70, 50))

@@ -10,24 +10,32 @@ import types
 import numpy as np
 import pytest
 import scipy.linalg
+import scipy.sparse
 from numpy.testing import assert_allclose
 
 from skkernels import (
     KernelRidge,
     KernelRidgeClassifier,
+    KernelRidgeCV,
     NystroemKernelRidge,
     NystroemKernelRidgeClassifier,
 )
 
 MODELS = [
     KernelRidge(kernel="rbf", alpha=0.1),
-    KernelRidge(kernel="rbf", alpha=0.1, solver="cg", tol=1e-10, random_state=0),
+    KernelRidge(kernel="rbf", alpha=0.1, solver="pcg", tol=1e-10, random_state=0),
+    KernelRidge(kernel="rbf", alpha=0.1, solver="askotch", tol=1e-10, random_state=0),
     KernelRidge(kernel="rbf", alpha=0.0, solver="cholesky"),
+    KernelRidgeCV([0.1, 1.0]),
+    KernelRidgeCV([0.1, 1.0], cv=3, alpha_per_target=True, scoring="r2"),
     KernelRidgeClassifier(gamma=None),
     NystroemKernelRidge(30, gamma=None, random_state=0),
     NystroemKernelRidge(30, gamma=0.01, random_state=0),
     NystroemKernelRidge(30, gamma=None, center_selection="kmeans++", random_state=0),
     NystroemKernelRidge(30, gamma=None, center_selection="rpcholesky", random_state=0),
+    NystroemKernelRidge(30, gamma=None, center_selection="leverage", random_state=0),
+    NystroemKernelRidge(30, gamma=None, solver="falkon", tol=1e-10, random_state=0),
+    NystroemKernelRidge(30, gamma=None, solver="krill", tol=1e-10, random_state=0),
     NystroemKernelRidgeClassifier(30, gamma=None, random_state=0),
 ]
 
@@ -80,6 +88,8 @@ def cupy(monkeypatch):
     monkeypatch.setitem(sys.modules, "cupy", module)
     linalg = DeviceModule("cupyx.scipy.linalg", scipy.linalg)
     monkeypatch.setitem(sys.modules, "cupyx.scipy.linalg", linalg)
+    sparse = DeviceModule("cupyx.scipy.sparse", scipy.sparse)
+    monkeypatch.setitem(sys.modules, "cupyx.scipy.sparse", sparse)
     monkeypatch.setitem(sys.modules, "cupyx.scipy", DeviceModule("cupyx.scipy", scipy))
     monkeypatch.setitem(sys.modules, "cupyx", types.ModuleType("cupyx"))
     return module
@@ -94,7 +104,7 @@ def make_data(dtype):
 def check(model, xp, dtype, to_host):
     X, y, weights = make_data(dtype)
     X, y, weights = X[:150], y[:150], weights[:150]
-    if getattr(model, "solver", None) == "cg":
+    if getattr(model, "solver", None) == "pcg":
         X, y, weights = make_data(dtype)
     host = model.__class__(**model.get_params()).fit(X, y, sample_weight=weights)
     device = model.fit(xp.asarray(X), xp.asarray(y), sample_weight=weights)

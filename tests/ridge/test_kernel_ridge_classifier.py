@@ -20,7 +20,7 @@ def iris():
     return X, np.array(["a", "b", "c"])[y]
 
 
-@pytest.mark.parametrize("solver", ["cholesky", "cg"])
+@pytest.mark.parametrize("solver", ["cholesky", "pcg", "askotch"])
 def test_scores_are_regressions_on_indicators(iris, solver):
     X, y = iris
     model = KernelRidgeClassifier(solver=solver, tol=1e-12).fit(X, y)
@@ -98,7 +98,7 @@ def test_scoring_monitor(iris):
     pytest.importorskip("pandas")
     X, y = iris
     monitor = ScoringMonitor(scoring="accuracy")
-    model = KernelRidgeClassifier(solver="cg").set_callbacks(monitor).fit(X, y)
+    model = KernelRidgeClassifier(solver="pcg").set_callbacks(monitor).fit(X, y)
     log = monitor.get_logs().data_as_pandas
     scores = log.loc[log.task_name == "iteration", "accuracy"]
     assert len(scores) == model.n_iter_

@@ -18,9 +18,10 @@ from skkernels import (
     NystroemKernelRidge,
     NystroemKernelRidgeClassifier,
 )
+from skkernels.coresets import CENTER_SELECTIONS
 from skkernels.kernels import RBF, WhiteNoise, make_kernel
 
-SELECTIONS = pytest.mark.parametrize("selection", ["uniform", "kmeans++", "rpcholesky"])
+SELECTIONS = pytest.mark.parametrize("selection", CENTER_SELECTIONS)
 
 
 @pytest.fixture(scope="module")
@@ -115,7 +116,8 @@ def test_order_of_samples_does_not_matter(data, selection):
     first = clone(model).fit(X, y)
     second = clone(model).fit(X[order], y[order])
     assert_array_equal(first.centers_, second.centers_)
-    assert_allclose(first.predict(X_test), second.predict(X_test), rtol=1e-9)
+    # Rounding errors of the sums, which the order changes, may be 1e-6 of alpha.
+    assert_allclose(first.predict(X_test), second.predict(X_test), rtol=1e-7)
 
 
 @pytest.mark.parametrize("fit_intercept", [True, False])
@@ -130,7 +132,9 @@ def test_partial_fit_is_fit(data, fit_intercept, weighted):
     for rows in (slice(0, 100), slice(100, 130), slice(130, 400)):
         w = None if weights is None else weights[rows]
         assert parts.partial_fit(X[rows], Y[rows], sample_weight=w) is parts
-    assert_allclose(parts.predict(X_test), whole.predict(X_test), rtol=1e-10)
+    assert_allclose(
+        parts.predict(X_test), whole.predict(X_test), rtol=1e-10, atol=1e-11
+    )
     assert_allclose(parts.intercept_, whole.intercept_, rtol=1e-12)
 
 

@@ -56,7 +56,7 @@ def test_indefinite_kernel_in_partial_fit(cls):
 
 @pytest.mark.parametrize("cls", [KernelRidge, KernelRidgeClassifier])
 def test_no_convergence(cls):
-    model = cls(kernel="rbf", solver="cg", max_iter=1, alpha=1e-3)
+    model = cls(kernel="rbf", solver="pcg", max_iter=1, alpha=1e-3)
     with warnings.catch_warnings(record=True) as record:
         warnings.simplefilter("always")
         model.fit(X, y)
