@@ -1,8 +1,8 @@
 """scikit-learn's kernel methods without the n x n matrix.
 
 Estimators follow the scikit-learn interface and live in the families
-:mod:`skkernels.ridge`, :mod:`skkernels.eigenpro` and :mod:`skkernels.features`; kernel objects live in
-:mod:`skkernels.kernels` and matrix-free kernel products in
+:mod:`skkernels.ridge`, :mod:`skkernels.eigenpro` and :mod:`skkernels.features`; kernel
+objects live in :mod:`skkernels.kernels` and matrix-free kernel products in
 :mod:`skkernels.operators`. Names are loaded on first use, so that importing the
 package costs next to nothing beside scikit-learn and Numba.
 """

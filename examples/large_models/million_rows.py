@@ -1,12 +1,12 @@
 """
-==================================
+=================================
 A million rows and 10 000 centers
-==================================
+=================================
 
 A file of a million rows is written chunk by chunk, mapped into memory and fitted: by
 one epoch of :class:`~skkernels.eigenpro.EigenProRegressor`, and by a few iterations of
-:class:`~skkernels.ridge.NystroemKernelRidge` with ``solver="falkon"``. Each fit runs in a
-process of its own, so that the peak of memory is that of this fit.
+:class:`~skkernels.ridge.NystroemKernelRidge` with ``solver="falkon"``. Each fit runs in
+a process of its own, so that the peak of memory is that of this fit.
 
 This script takes minutes, so the gallery shows it without running it. ``--rows`` and
 ``--centers`` make the problem smaller::
@@ -90,7 +90,7 @@ def main():
         "EigenPro, one epoch": EigenProRegressor(
             args.centers, kernel="rbf", gamma=0.02, max_iter=1, random_state=0
         ),
-        # Blocks in single precision resolve residuals down to some 1e-4.
+        # More digits than the noise is worth would only take more passes.
         "FALKON": NystroemKernelRidge(
             args.centers,
             kernel="rbf",

@@ -56,8 +56,8 @@ def excess(model, coef):
 # The fits
 # --------
 # Batches have 86 rows, about what ``batch_size="auto"`` finds, so that an epoch has 24
-# steps. ``projection_period=1`` is EigenPro 3, the others are EigenPro 4. The average of
-# the coefficients after the last ten epochs has lost most of the noise; what it is
+# steps. ``projection_period=1`` is EigenPro 3, the others are EigenPro 4. The average
+# of the coefficients after the last ten epochs has lost most of the noise; what it is
 # off by is mostly bias.
 
 variants = {

@@ -39,10 +39,11 @@ X_test, y_test = make_classes(4000, flipped=0.0, seed=1)
 # %%
 # The fits
 # --------
-# SVC stops at 16 000 rows, for the sake of who waits. Width and ``C`` are about the best
-# at 8000 rows. EigenPro needs no ``C``: it sets a tenth of the rows aside and stops when
-# they are no longer predicted better. With ``learning_rate="invscaling"`` its steps
-# become shorter, so that the model does not follow the wrong labels of the last batch.
+# SVC stops at 16 000 rows, for the sake of who waits. Width and ``C`` are about the
+# best ones at 8000 rows. EigenPro needs no ``C``: it sets a tenth of the rows aside and
+# stops when they are no longer predicted better. With ``learning_rate="invscaling"``
+# its steps become shorter, so that the model does not follow the wrong labels of the
+# last batch.
 
 gamma = 0.1
 models = {
@@ -109,7 +110,7 @@ plt.show()
 
 # %%
 # From the same rows SVC learns more: it has all of them to build its model from, and
-# EigenPro 1000. But EigenPro can afford many more rows in the same time. Its time hardly
-# depends on their number at first, when it is that of setting up the preconditioner,
-# and then is proportional to it. Labels without noise are another matter: SVC then has
-# few support vectors and is quick.
+# EigenPro 1000. But EigenPro can afford many more rows in the same time. Its time
+# hardly depends on their number at first, when it is that of setting up the
+# preconditioner, and grows like it in the end. Labels without noise are another matter:
+# SVC then has few support vectors and is quick.

@@ -13,7 +13,8 @@ learnt the training data by heart.
 # %%
 # The data
 # --------
-# 2000 rows to train on and 2000 for testing. The noise has a variance of 4, the signal one of 24.
+# 2000 rows to train on and 2000 for testing. The noise has a variance of 4, the signal
+# one of 24.
 
 import importlib.util
 
@@ -30,9 +31,9 @@ X, X_test, y, y_test = X[:2000], X[2000:], y[:2000], y[2000:]
 # %%
 # The callbacks
 # -------------
-# A monitor takes any scorers, by name or as functions of a model and data; it gives them
-# the training data, and what else they need they bring along. The progress bar is drawn
-# by the package ``rich``, where that is installed.
+# A monitor takes any scorers, by name or as functions of a model and data; it gives
+# them the training data, and what else they need they bring along. The progress bar is
+# drawn by the package ``rich``, where that is installed.
 
 monitor = ScoringMonitor(
     scoring={

@@ -194,7 +194,7 @@ class BaseEigenPro(CallbackSupportMixin, CenterModelMixin, KernelEstimatorMixin)
     def _split(self, n, weights, labels):
         """Rows to train on and rows to validate on; None is all and none."""
         kept = positive_rows(weights)
-        train = None if kept is None else np.flatnonzero(to_numpy(kept))
+        train = None if kept is None else to_numpy(kept)
         if not self.early_stopping:
             return train, None
         train = np.arange(n) if train is None else train
@@ -289,8 +289,7 @@ class BaseEigenPro(CallbackSupportMixin, CenterModelMixin, KernelEstimatorMixin)
         coef = self.coef_.reshape(self.centers_.shape[0], -1)
         if coef.shape[1] != n_targets:
             raise ValueError(
-                f"warm_start=True continues a fit with {coef.shape[1]} target(s), but "
-                f"y has {n_targets}."
+                f"y has {n_targets} target(s), but {coef.shape[1]} in the fit before."
             )
         return coef
 
@@ -334,14 +333,15 @@ class BaseEigenPro(CallbackSupportMixin, CenterModelMixin, KernelEstimatorMixin)
             rng = check_random_state(self.random_state)
             self._seed = int(rng.randint(np.iinfo(np.int32).max))
         kept = positive_rows(weights)
-        train = None if kept is None else np.flatnonzero(to_numpy(kept))
+        train = None if kept is None else to_numpy(kept)
         if first:
             self._choose_model(X, weights, train, warm=False)
+        coef = None if first else self._check_warm_coef(Y.shape[1])
         iteration = getattr(self, "_iteration", None)
         if iteration is None:
             iteration = self._make_iteration(X, Y, weights, train)
             if not first:
-                iteration.coef[...] = self._check_warm_coef(Y.shape[1])
+                iteration.coef[...] = coef
         else:
             X = match_storage(
                 X.astype(iteration.centers.dtype, copy=False), iteration.centers

@@ -11,7 +11,7 @@ from skkernels.solvers._eigenpro_preconditioner import (
 )
 from skkernels.solvers._span_projection import SpanProjection
 from skkernels.utils._array import get_namespace
-from skkernels.utils._parallel import row_blocks
+from skkernels.utils._parallel import row_blocks, single_threaded_blas
 
 # Rows on which the spectrum of the preconditioned kernel is measured, at most.
 _MAX_PROBE = 4000
@@ -108,21 +108,20 @@ class EigenProIteration:
         self.preconditioner = EigenProPreconditioner(K, wanted, self.exponent)
         probe = self._probe(rng, s, p)
         goal = self._largest_batch(s) if batch_size == "auto" else batch_size
-        self.preconditioner.calibrate(
-            KernelOperator(kernel, self.X_subsample, probe[0]).block(),
-            KernelOperator(kernel, probe[0]).block(),
-            probe[1],
-            n_components,
-            self.diagonal_kind,
-            goal,
-        )
+        K_SU = KernelOperator(kernel, self.X_subsample, probe[0]).block()
+        K_UU = KernelOperator(kernel, probe[0]).block()
+        with single_threaded_blas():  # many small products, memory bound
+            self.preconditioner.calibrate(
+                K_SU, K_UU, probe[1], n_components, self.diagonal_kind, goal
+            )
+        del K_SU, K_UU
         top = max(self.preconditioner.top_eigenvalue + self.alpha / n, _TINY)
+        self.top_eigenvalue = top
         self.diagonal = max(self._largest_diagonal(), top)
         self.critical_batch_size = critical_batch_size(self.diagonal, top)
         if batch_size == "auto":
             batch_size = min(self.critical_batch_size, goal)
         self.batch_size = min(batch_size, n)
-        self.step = step_size(self.diagonal, top, self.batch_size, n)
         self.operator = KernelOperator(kernel, X, centers)
 
     def attach(self, X, weights, rows=None):
@@ -131,6 +130,13 @@ class EigenProIteration:
         self.n_samples = X.shape[0] if rows is None else len(rows)
         if hasattr(self, "operator"):
             self.operator = KernelOperator(self.kernel, X, self.centers)
+            # The long step of a batch of all rows is good for the rows it was measured
+            # on only.
+            self.step = self._step(np.inf)
+
+    def _step(self, n_samples):
+        """Step per sample where a batch is some of ``n_samples`` rows."""
+        return step_size(self.diagonal, self.top_eigenvalue, self.batch_size, n_samples)
 
     def _largest_batch(self, s):
         """Largest batch to aim at: beyond, products gain nothing any more."""
@@ -255,6 +261,7 @@ class FullEigenPro(EigenProIteration):
 
     def __init__(self, kernel, X, centers, n_targets, **options):
         super().__init__(kernel, X, centers, **options)
+        self.step = self._step(self.n_samples)
         self.coef = self.xp.zeros((centers.shape[0], n_targets))
 
     def prepare(self):
@@ -319,12 +326,16 @@ class CenteredEigenPro(EigenProIteration):
         if period == "auto":
             period = max(1, min(p, n // 4) // self.batch_size)
         self.period = period
-        # Over the rows of a period the ridge term must not overshoot.
-        rows = min(period * self.batch_size, n)
-        self.step = 1.0 / (1.0 / self.step + 2.0 * self.alpha * rows / n)
+        self.step = self._step(n)
         self.coef = self.xp.zeros((p, n_targets))
         self._project = SpanProjection(kernel, centers)
         self._clear()
+
+    def _step(self, n_samples):
+        step = super()._step(n_samples)
+        # Over the rows of a period the ridge term must not overshoot.
+        share = min(self.period * self.batch_size / self.n_samples, 1.0)
+        return 1.0 / (1.0 / step + 2.0 * self.alpha * share)
 
     def _largest_batch(self, s):
         return max(1, min(super()._largest_batch(s), self.n_samples // 4))

@@ -101,9 +101,10 @@ def run_epochs(
         step = iteration.step * step_factor
         if learning_rate == "invscaling":
             step /= 1 + number
-        loss = iteration.epoch(Y, number, step)
+        with np.errstate(over="ignore", invalid="ignore"):
+            loss = iteration.epoch(Y, number, step)
         finite = bool(get_namespace(start).isfinite(iteration.coef).all())
-        good = finite and loss <= max(bound, floor)
+        good = finite and np.isfinite(loss) and loss <= max(bound, floor)
         last = len(losses) + 1 == max_iter
         if good:
             if loss <= best:

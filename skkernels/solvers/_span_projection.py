@@ -10,6 +10,8 @@ from skkernels.solvers._preconditioner import LowRankPreconditioner
 _MAX_RANK = 500
 _MAX_ITERATIONS = 20
 _TOL = 1e-3
+# Against a singular matrix where the kernel is zero on the centers.
+_TINY = 1e-150
 
 
 class SpanProjection:
@@ -39,6 +41,7 @@ class SpanProjection:
         p = centers.shape[0]
         operator = KernelOperator(kernel, centers)
         jitter = p * np.finfo(operator.dtype).eps * float(operator.diag().mean())
+        jitter = max(jitter, _TINY)
         self._factor = None
         if 8 * p * p <= memory_budget():
             K = KernelOperator(kernel, centers.astype(np.float64)).block()

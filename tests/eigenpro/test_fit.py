@@ -92,7 +92,7 @@ class TestWarmStart:
         model = EigenProRegressor(warm_start=True, max_iter=1).fit(X, y)
         with pytest.raises(ValueError, match=r"shape \(300, 4\), got \(200, 4\)"):
             model.fit(X[:200], y[:200])
-        with pytest.raises(ValueError, match=r"1 target.*2 target|2 target.*1 in"):
+        with pytest.raises(ValueError, match=r"2 target.*1 in the fit before"):
             model.fit(X, np.column_stack([y, y]))
         X, y = digits
         model = EigenProClassifier(20, warm_start=True, max_iter=1).fit(X, y)
@@ -155,6 +155,24 @@ class TestPartialFit:
         # The steps of the copy are those for the rows it sees first.
         assert np.isfinite(copy.predict(X_test)).all()
 
+    def test_few_rows_first(self, data):
+        # A step good for all rows of the first call would be much too long later.
+        X, y, X_test = data
+        model = EigenProRegressor(
+            center_selection=X[:40], kernel=RBF(0.3), batch_size=50, random_state=0
+        )
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            model.partial_fit(X[:4], y[:4])
+            # Too long for single rows: the kernel's diagonal is 1.
+            assert model.step_size_ > 1.5
+            for _ in range(3):
+                model.partial_fit(X, y)
+        # That of batches of m = 4: at most 2 / (1 + (m - 1) lambda).
+        top = model._iteration.top_eigenvalue
+        assert_allclose(model.step_size_, 0.99 * 2 / (1 + 3 * top))
+        assert np.mean((model.predict(X) - y) ** 2) < y.var()
+
     def test_fit_forgets(self, data):
         X, y, X_test = data
         model = EigenProRegressor(40, random_state=0).partial_fit(5 * X, y)
@@ -166,7 +184,6 @@ class TestPartialFit:
         X, y, X_test = data
         model = EigenProRegressor(40, random_state=0).partial_fit(X, y)
         expected = clone(model).partial_fit(X, y).partial_fit(X, y).predict(X_test)
-        sparse = pickle.loads(pickle.dumps(model)).partial_fit(X, y)
         sparse = clone(model).partial_fit(X, y).partial_fit(sp.csr_array(X), y)
         assert_allclose(sparse.predict(X_test), expected, rtol=1e-8)
         model.partial_fit(X.astype(np.float32), y.astype(np.float32))
@@ -184,7 +201,7 @@ class TestPartialFit:
     def test_other_targets(self, data):
         X, y, _ = data
         model = EigenProRegressor(20, random_state=0).partial_fit(X, y)
-        with pytest.raises(ValueError, match=r"2 target"):
+        with pytest.raises(ValueError, match=r"2 target.*1 in the fit before"):
             model.partial_fit(X, np.column_stack([y, y]))
 
     def test_classifier(self, digits):
@@ -198,7 +215,7 @@ class TestPartialFit:
         assert model.intercept_[2] == 0 or "two" not in y[first]
         for _ in range(4):
             model.partial_fit(X[:150], y[:150]).partial_fit(X[150:], y[150:])
-        assert model.score(X, y) > 0.97
+        assert model.score(X, y) > 0.9
         with pytest.raises(ValueError, match="labels that are not among the classes"):
             model.partial_fit(X[:2], ["one", "four"])
         with pytest.raises(ValueError, match="not the same as on last call"):
@@ -529,7 +546,9 @@ class TestParameters:
 
 
 @pytest.mark.parametrize(
-    "model", [EigenProClassifier, NystroemKernelRidgeClassifier], ids=lambda m: m.__name__
+    "model",
+    [EigenProClassifier, NystroemKernelRidgeClassifier],
+    ids=lambda m: m.__name__,
 )
 def test_grid_search_in_a_pipeline(model):
     X, y = load_iris(return_X_y=True)

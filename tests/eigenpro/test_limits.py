@@ -188,7 +188,12 @@ class TestInvariances:
         centers = {} if n_centers is None else {"center_selection": X[:n_centers]}
         order = np.arange(len(X)) if rows is None else rows
         model = EigenProRegressor(
-            kernel=kernel, alpha=1e-3, polish=True, max_iter=2, random_state=0, **centers
+            kernel=kernel,
+            alpha=1e-3,
+            polish=True,
+            max_iter=2,
+            random_state=0,
+            **centers,
         )
         return model.fit(X[order], y[order])
 

@@ -89,9 +89,7 @@ def test_period_with_centers(kernel, weighted, alpha, period):
     K_XX, K_XZ = kernel(X), kernel(X, Z)
     for number, batch in enumerate(batches, 1):
         expected = K_XZ[batch] @ coef + K_XX[batch] @ temporary - Y[batch]
-        got = it.advance(
-            batch, Y[batch], weights[batch] if weighted else None, 0.01
-        )
+        got = it.advance(batch, Y[batch], weights[batch] if weighted else None, 0.01)
         assert_allclose(got, expected, atol=1e-10)
         gradient = weights[batch, None] * expected
         temporary[batch] -= 0.01 * gradient
@@ -195,9 +193,7 @@ def test_largest_diagonals(weighted):
     K_S = kernel(full.X_subsample, X)
     K_P = kernel(X) - K_S.T @ dense_correction(full, 0.95) @ K_S
     assert_allclose(full.diagonal, (weights * np.diag(K_P)).max() + 0.2)
-    centered = CenteredEigenPro(
-        kernel, X, X[:60], 1, period=1, **options(weights=used)
-    )
+    centered = CenteredEigenPro(kernel, X, X[:60], 1, period=1, **options(weights=used))
     assert_allclose(centered.diagonal, weights.max())
     assert centered.step <= 1 / centered.diagonal
 
