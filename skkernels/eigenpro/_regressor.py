@@ -77,8 +77,9 @@ class EigenProRegressor(MultiOutputMixin, RegressorMixin, BaseEigenPro):
         floor that noisy targets put to the iteration with centers.
 
     n_subsamples : int or "auto", default="auto"
-        Number of centers on which the preconditioner is computed. "auto" is 2000, or
-        4000 from 100 000 rows or centers on; all centers if there are fewer.
+        Number of centers on which the preconditioner is computed. "auto" is the power
+        2/3 of the number of rows, between 1000 and 4000; all centers if there are
+        fewer.
 
     n_components : int or "auto", default="auto"
         Number of eigenvalues that the preconditioner flattens; 0 is plain stochastic

@@ -17,16 +17,17 @@ from skkernels.utils._parallel import row_blocks, single_threaded_blas
 _MAX_PROBE = 4000
 _MAX_BATCH = 2048
 _MAX_COMPONENTS = 500
-# Above this many rows the subsample is doubled: the larger the data, the more
-# eigenvalues matter.
-_MANY_ROWS = 100_000
+# The subsample's size is that power of the number of rows which makes its eigensystem
+# cost about as much as an epoch, between these bounds. Twice as many save less of the
+# epochs than they cost (measured: benchmarks/bench_large_models.py).
+_SUBSAMPLE_POWER = 2 / 3
+_MIN_SUBSAMPLE, _MAX_SUBSAMPLE = 1000, 4000
 # Bytes of a memory map whose rows may be read in any order.
 _SMALL_FILE = 2**26
 # A batch whose squared residuals exceed those of all targets by this has diverged.
 _EXPLOSION = 100.0
 # Against division by zero where the kernel is zero on the data.
 _TINY = 1e-150
-_SUBSAMPLE, _LARGE_SUBSAMPLE = 2000, 4000
 
 
 class EigenProIteration:
@@ -89,8 +90,8 @@ class EigenProIteration:
         n, p = self.n_samples, centers.shape[0]
         rng = np.random.default_rng([seed, 0])
         if subsample_size == "auto":
-            many = max(n, p) >= _MANY_ROWS
-            subsample_size = _LARGE_SUBSAMPLE if many else _SUBSAMPLE
+            power = int(max(n, p) ** _SUBSAMPLE_POWER)
+            subsample_size = min(max(power, _MIN_SUBSAMPLE), _MAX_SUBSAMPLE)
         s = min(subsample_size, p)
         check_memory(
             16 * s * s,
