@@ -3,7 +3,6 @@
 import warnings
 from numbers import Real
 
-import numpy as np
 from sklearn.base import BaseEstimator
 
 from skkernels._version import __version__
@@ -92,18 +91,26 @@ class KernelEstimatorMixin(BaseEstimator):
 
 
 class CenterModelMixin:
-    """Evaluation of ``f(x) = sum_j k(x, z_j) coef_j + intercept``."""
+    """What models ``f(x) = sum_j k(x, z_j) coef_j + intercept`` have in common."""
+
+    def _refuse_precomputed(self):
+        if self._is_precomputed():
+            raise ValueError(
+                f"{type(self).__name__} evaluates the kernel between rows and centers, "
+                "so kernel='precomputed' is not possible. Use KernelRidge or "
+                "KernelRidgeClassifier with it, or pass the kernel as an object or a "
+                "callable."
+            )
 
     def _evaluate(self, X):
         """Values of f on new data."""
         check_is_fitted(self, "coef_")
         X = validate(self, X, reset=False)
         check_same_device(self, X, self.coef_)
-        dtype = np.result_type(X.dtype, self.centers_.dtype)
-        centers = self.centers_.astype(dtype, copy=False)
-        X = match_storage(X, centers).astype(dtype, copy=False)
-        values = make_operator(self.kernel_, X, centers).matmat(
-            self.coef_.astype(dtype, copy=False)
+        # Not converted as a whole: X may be a memory map.
+        operator = make_operator(
+            self.kernel_, match_storage(X, self.centers_), self.centers_
         )
-        values += get_namespace(values).asarray(self.intercept_, dtype=dtype)
+        values = operator.matmat(self.coef_)
+        values += get_namespace(values).asarray(self.intercept_, dtype=values.dtype)
         return values

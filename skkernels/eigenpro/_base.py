@@ -10,13 +10,22 @@ from sklearn.utils import check_random_state
 from skkernels.base import KERNEL_CONSTRAINTS, CenterModelMixin, KernelEstimatorMixin
 from skkernels.coresets import CENTER_SELECTIONS, select_centers
 from skkernels.eigenpro._polish import polish
-from skkernels.operators import KernelOperator
-from skkernels.solvers import CenteredEigenPro, FullEigenPro, run_epochs
+from skkernels.operators import KernelOperator, memory_budget
+from skkernels.solvers import (
+    CenteredEigenPro,
+    FullEigenPro,
+    check_falkon_memory,
+    run_epochs,
+    subsample_rows,
+)
 from skkernels.utils._array import get_namespace, to_numpy
 from skkernels.utils._callbacks import CallbackSupportMixin, FitTask
+from skkernels.utils._parallel import row_blocks
 from skkernels.utils._sklearn import Interval, StrOptions
 from skkernels.utils._validation import match_storage, positive_rows, validate_rows
 from skkernels.utils._warnings import warn_user
+
+_BLOCK_ROWS = 2048
 
 
 def streams(estimator):
@@ -210,19 +219,20 @@ class BaseEigenPro(CallbackSupportMixin, CenterModelMixin, KernelEstimatorMixin)
 
     def _choose_model(self, X, weights, train, warm):
         """Kernel and centers, from the training rows."""
-        if self._is_precomputed():
-            raise ValueError(
-                f"{type(self).__name__} evaluates the kernel between rows and centers, "
-                "so kernel='precomputed' is not possible. Use KernelRidge or "
-                "KernelRidgeClassifier with it, or pass the kernel as an object or a "
-                "callable."
-            )
-        xp = get_namespace(X)
-        rows = None if train is None else xp.asarray(train)
+        self._refuse_precomputed()
         given = not isinstance(self.center_selection, str)
         everything = self.n_centers is None and not given
+        if warm and everything != self._everything:
+            raise ValueError(
+                "warm_start=True continues the fit before, so that n_centers cannot "
+                f"change between None and a number, got n_centers={self.n_centers}."
+            )
         if warm and not everything:
             return
+        if train is not None and not everything:
+            train = self._few_rows(X, train)
+        xp = get_namespace(X)
+        rows = None if train is None else xp.asarray(train)
         X_train = X if rows is None else X[rows]
         if warm:
             if X_train.shape != self.centers_.shape:
@@ -255,6 +265,21 @@ class BaseEigenPro(CallbackSupportMixin, CenterModelMixin, KernelEstimatorMixin)
             indices = indices if train is None else train[indices]
         self.centers_, self.center_indices_ = centers, indices
         self.n_centers_ = centers.shape[0]
+        self._everything = everything
+        if self.polish and not everything:
+            check_falkon_memory(X.shape[0], self.n_centers_, "falkon")
+
+    def _few_rows(self, X, rows):
+        """Some of the rows where a copy of all of them would be large.
+
+        Only rows that are copied can be left out of the choice of kernel and centers.
+        """
+        row_bytes = -(-X.nbytes // X.shape[0]) if hasattr(X, "nbytes") else 0
+        size = memory_budget() // max(8 * row_bytes, 1)
+        size = max(size, 20 * (self.n_centers or 1))
+        if not row_bytes or size >= len(rows):
+            return rows
+        return rows[subsample_rows(len(rows), size, np.random.default_rng(self._seed))]
 
     def _make_iteration(self, X, Y, weights, train):
         """The solver for this kernel, these centers and these rows."""
@@ -346,23 +371,30 @@ class BaseEigenPro(CallbackSupportMixin, CenterModelMixin, KernelEstimatorMixin)
             X = match_storage(
                 X.astype(iteration.centers.dtype, copy=False), iteration.centers
             )
+            iteration.alpha = float(self.alpha)
             iteration.attach(X, weights, train)
-        result = run_epochs(
-            iteration,
-            Y,
-            max_iter=1,
-            first_epoch=self._epochs,
-            learning_rate=self.learning_rate,
-            step_factor=self._step_factor,
-        )
+        before = iteration.coef.copy()
+        try:
+            result = run_epochs(
+                iteration,
+                Y,
+                max_iter=1,
+                first_epoch=self._epochs,
+                learning_rate=self.learning_rate,
+                step_factor=self._step_factor,
+            )
+        except BaseException:  # in the middle of a pass
+            iteration.coef[...] = before
+            iteration.abandon()
+            raise
         self._warn_of_divergence(result)
         self._iteration = iteration
         self._describe(iteration)
         self._epochs += 1
         self._step_factor = result.step_factor
-        self.n_iter_ = self._epochs
         losses = getattr(self, "train_loss_", np.empty(0))
         self.train_loss_ = np.append(losses, result.losses)
+        self.n_iter_ = self.train_loss_.size
         self.validation_scores_ = None
         self.intercept_ = _intercept_attribute(intercept, y)
         self.coef_ = self._coef_attribute(iteration.coef, y)
@@ -394,9 +426,10 @@ class _Monitor:
         self.unchanged = 0
         self.target = -np.inf
         if held_out is not None:
-            rows = X[iteration.xp.asarray(held_out)]
-            rows = match_storage(rows, iteration.centers)
-            self.operator = KernelOperator(iteration.kernel, rows, iteration.centers)
+            self.rows = held_out
+            self.operator = KernelOperator(
+                iteration.kernel, match_storage(X, iteration.centers), iteration.centers
+            )
             self.y = to_numpy(y)[held_out]
             self.scores = []
 
@@ -412,7 +445,13 @@ class _Monitor:
         return stop
 
     def _validate(self):
-        values = to_numpy(self.operator.matmat(self.iteration.coef)) + self.intercept
+        coef, xp = self.iteration.coef, self.iteration.xp
+        # In blocks: rows of a memory map are copied when they are taken.
+        values = [
+            to_numpy(self.operator.take_rows(xp.asarray(self.rows[block])).matmat(coef))
+            for block in row_blocks(len(self.rows), _BLOCK_ROWS)
+        ]
+        values = np.concatenate(values) + self.intercept
         score = self.estimator._validation_score(self.y, values)
         if self.best is None or score > max(self.scores):
             self.best = self.iteration.coef.copy()

@@ -15,6 +15,7 @@ from skkernels.utils._classes import (
     weigh_classes,
 )
 from skkernels.utils._sklearn import StrOptions, _fit_context
+from skkernels.utils._state import unchanged_on_error
 from skkernels.utils._validation import validate
 
 
@@ -296,28 +297,29 @@ class EigenProClassifier(ClassifierMixin, BaseEigenPro):
         self : object
             The fitted estimator.
         """
-        self._forget()
-        X, y = validate(self, X, y, reset=True)
-        check_classification_targets(to_numpy(y))
-        continued = self.warm_start and hasattr(self, "coef_")
-        classes, codes, weights = encode_labels(
-            y, None, self.class_weight, type(self).__name__
-        )
-        if continued and not np.array_equal(classes, self.classes_):
-            raise ValueError(
-                f"warm_start=True continues a fit with the classes {self.classes_}, "
-                f"got {classes}."
+        with unchanged_on_error(self):
+            self._forget()
+            X, y = validate(self, X, y, reset=True)
+            check_classification_targets(to_numpy(y))
+            continued = self.warm_start and hasattr(self, "coef_")
+            classes, codes, weights = encode_labels(
+                y, None, self.class_weight, type(self).__name__
             )
-        self.classes_ = classes
-        Y, weights = self._targets(X, codes, weights)
-        if continued:
-            mean = np.atleast_1d(self.intercept_)
-        else:
-            mean = np.average(to_numpy(Y), axis=0, weights=weights)
-        mean = get_namespace(X).asarray(mean)
-        return self._fit_rows(
-            X, y, Y - mean, weights, intercept=to_numpy(mean), labels=codes
-        )
+            if continued and not np.array_equal(classes, self.classes_):
+                raise ValueError(
+                    "warm_start=True continues a fit with the classes "
+                    f"{self.classes_}, got {classes}."
+                )
+            self.classes_ = classes
+            Y, weights = self._targets(X, codes, weights)
+            if continued:
+                mean = np.atleast_1d(self.intercept_)
+            else:
+                mean = np.average(to_numpy(Y), axis=0, weights=weights)
+            mean = get_namespace(X).asarray(mean)
+            return self._fit_rows(
+                X, y, Y - mean, weights, intercept=to_numpy(mean), labels=codes
+            )
 
     @available_if(streams)
     @_fit_context(prefer_skip_nested_validation=True)
@@ -325,7 +327,10 @@ class EigenProClassifier(ClassifierMixin, BaseEigenPro):
         """Make one pass over further samples.
 
         The first call, of this method or of ``fit``, chooses the kernel's numbers, the
-        centers, the intercept and the steps from its samples.
+        centers and the intercept from its samples. Batch size and preconditioner are
+        those of the first call of this method; they are made again after the model was
+        pickled. The ridge term counts once in each call: where data come in k calls,
+        ``alpha / k`` is what ``alpha`` is for ``fit``.
 
         Parameters
         ----------
@@ -343,30 +348,31 @@ class EigenProClassifier(ClassifierMixin, BaseEigenPro):
         self : object
             The fitted estimator.
         """
-        if isinstance(self.class_weight, str):
-            raise ValueError(
-                "class_weight='balanced' is not possible in partial_fit, which does "
-                "not know the labels to come. Compute the weights from all labels with "
-                "sklearn.utils.class_weight.compute_class_weight and pass them as a "
-                "dictionary."
+        with unchanged_on_error(self):
+            if isinstance(self.class_weight, str):
+                raise ValueError(
+                    "class_weight='balanced' is not possible in partial_fit, which "
+                    "does not know the labels to come. Compute the weights from all "
+                    "labels with sklearn.utils.class_weight.compute_class_weight and "
+                    "pass them as a dictionary."
+                )
+            first = not hasattr(self, "coef_")
+            X, y = validate(self, X, y, reset=first)
+            labels = to_numpy(y)
+            check_classification_targets(labels)
+            codes, classes = code_declared_labels(
+                labels, classes, None if first else self.classes_, type(self).__name__
             )
-        first = not hasattr(self, "coef_")
-        X, y = validate(self, X, y, reset=first)
-        labels = to_numpy(y)
-        check_classification_targets(labels)
-        codes, classes = code_declared_labels(
-            labels, classes, None if first else self.classes_, type(self).__name__
-        )
-        weights = weigh_classes(self.class_weight, classes, codes, None)
-        Y, weights = self._targets(X, codes, weights, n_classes=len(classes))
-        if first:
-            mean = np.average(to_numpy(Y), axis=0, weights=weights)
-        else:
-            mean = np.atleast_1d(self.intercept_)
-        mean = get_namespace(X).asarray(mean)
-        self._fit_more(X, y, Y - mean, weights, intercept=to_numpy(mean))
-        self.classes_ = classes
-        return self
+            weights = weigh_classes(self.class_weight, classes, codes, None)
+            Y, weights = self._targets(X, codes, weights, n_classes=len(classes))
+            if first:
+                mean = np.average(to_numpy(Y), axis=0, weights=weights)
+            else:
+                mean = np.atleast_1d(self.intercept_)
+            mean = get_namespace(X).asarray(mean)
+            self._fit_more(X, y, Y - mean, weights, intercept=to_numpy(mean))
+            self.classes_ = classes
+            return self
 
     def _targets(self, X, codes, weights, n_classes=None):
         xp = get_namespace(X)

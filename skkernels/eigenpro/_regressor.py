@@ -8,6 +8,7 @@ from sklearn.utils.metaestimators import available_if
 from skkernels.eigenpro._base import BaseEigenPro, streams
 from skkernels.utils._array import get_namespace
 from skkernels.utils._sklearn import _fit_context
+from skkernels.utils._state import unchanged_on_error
 from skkernels.utils._validation import validate
 
 
@@ -290,10 +291,11 @@ class EigenProRegressor(MultiOutputMixin, RegressorMixin, BaseEigenPro):
         self : object
             The fitted estimator.
         """
-        self._forget()
-        X, y, Y = self._validate_data(X, y, reset=True)
-        intercept = self._intercept_of(Y, continues=self.warm_start)
-        return self._fit_rows(X, y, Y - intercept, None, intercept=intercept)
+        with unchanged_on_error(self):
+            self._forget()
+            X, y, Y = self._validate_data(X, y, reset=True)
+            intercept = self._intercept_of(Y, continues=self.warm_start)
+            return self._fit_rows(X, y, Y - intercept, None, intercept=intercept)
 
     @available_if(streams)
     @_fit_context(prefer_skip_nested_validation=True)
@@ -301,7 +303,10 @@ class EigenProRegressor(MultiOutputMixin, RegressorMixin, BaseEigenPro):
         """Make one pass over further samples.
 
         The first call, of this method or of ``fit``, chooses the kernel's numbers, the
-        centers, the intercept and the steps from its samples.
+        centers and the intercept from its samples. Batch size and preconditioner are
+        those of the first call of this method; they are made again after the model was
+        pickled. The ridge term counts once in each call: where data come in k calls,
+        ``alpha / k`` is what ``alpha`` is for ``fit``.
 
         Parameters
         ----------
@@ -316,9 +321,10 @@ class EigenProRegressor(MultiOutputMixin, RegressorMixin, BaseEigenPro):
         self : object
             The fitted estimator.
         """
-        X, y, Y = self._validate_data(X, y, reset=not hasattr(self, "coef_"))
-        intercept = self._intercept_of(Y, continues=True)
-        return self._fit_more(X, y, Y - intercept, None, intercept=intercept)
+        with unchanged_on_error(self):
+            X, y, Y = self._validate_data(X, y, reset=not hasattr(self, "coef_"))
+            intercept = self._intercept_of(Y, continues=True)
+            return self._fit_more(X, y, Y - intercept, None, intercept=intercept)
 
     def _validate_data(self, X, y, *, reset):
         X, y = validate(self, X, y, reset=reset, multi_output=True, y_numeric=True)

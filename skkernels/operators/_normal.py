@@ -68,6 +68,10 @@ def _in_blocks(op, V, Y, weights):
     c = V.shape[1]
     residual = None if Y is None else np.empty((n, c))
     size = int(np.clip(_KEPT_BYTES // (V.dtype.itemsize * m), 8, tile_rows(n)))
+    if any(isinstance(p, ReducedPart) and p.n_ranges > 1 for p in op._parts):
+        # Every block prepares all columns anew: larger blocks do that less often.
+        share = memory_budget() // (32 * V.dtype.itemsize * m)
+        size = int(np.clip(share, size, 512))
     blocks = row_blocks(n, size)
     # One float64 sum per group of blocks, groups a function of the shape only.
     n_groups = int(np.clip(memory_budget() // (32 * m * c), 1, min(16, len(blocks))))

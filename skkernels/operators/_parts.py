@@ -68,6 +68,11 @@ class ReducedPart:
         width = max(1, share // (self.engine.dtype.itemsize * (d + 2) * PANEL)) * PANEL
         return [(start, min(start + width, m)) for start in range(0, m, width)]
 
+    @property
+    def n_ranges(self):
+        """Into how many ranges the columns are cut."""
+        return len(self.column_ranges())
+
     def prepare(self):
         """Prepare all columns before tasks of the pool ask for them, each its own."""
         ranges = self.column_ranges()

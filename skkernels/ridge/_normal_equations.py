@@ -8,12 +8,12 @@ from scipy.linalg import blas
 
 from skkernels.linalg import Whitening, solve_psd
 from skkernels.operators import make_operator, memory_budget
+from skkernels.operators._center_matrix import center_matrix
 from skkernels.utils._array import get_namespace
 from skkernels.utils._parallel import row_blocks
 
 _EPS = float(np.finfo(np.float64).eps)
 _NEGLIGIBLE = 1e-6
-_ROWS = 1024
 
 
 class NormalEquations:
@@ -224,15 +224,3 @@ def _whiten(kernel, centers):
     K = center_matrix(kernel, centers)
     largest = float(K.diagonal().max())
     return Whitening(K, K.shape[0] * _EPS * largest), largest
-
-
-def center_matrix(kernel, centers):
-    """Kernel matrix of the centers in float64, without temporaries of its size."""
-    centers = centers.astype(np.float64, copy=False)
-    xp = get_namespace(centers)
-    op = make_operator(kernel, centers)
-    m = op.shape[0]
-    K = xp.empty((m, m))
-    for rows in row_blocks(m, _ROWS):
-        K[rows] = op.block(rows, None)
-    return K

@@ -6,21 +6,20 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from skkernels.base import KERNEL_CONSTRAINTS, KernelEstimatorMixin
+from skkernels.base import KERNEL_CONSTRAINTS, CenterModelMixin, KernelEstimatorMixin
 from skkernels.coresets import CENTER_SELECTIONS, select_centers
 from skkernels.kernels import Kernel
 from skkernels.operators import check_memory, make_operator, memory_budget
-from skkernels.ridge._normal_equations import NormalEquations, center_matrix
+from skkernels.operators._center_matrix import center_matrix
+from skkernels.ridge._normal_equations import NormalEquations
 from skkernels.solvers import check_falkon_memory, falkon, warn_unless_converged
 from skkernels.utils._array import get_namespace
 from skkernels.utils._callbacks import CallbackSupportMixin, FitTask
 from skkernels.utils._sklearn import Interval, StrOptions, check_is_fitted
 from skkernels.utils._validation import (
     check_alpha,
-    check_same_device,
     drop_zero_weights,
     match_storage,
-    validate,
     validate_rows,
 )
 
@@ -45,7 +44,9 @@ class _Problem(NamedTuple):
     fit_intercept: bool
 
 
-class BaseNystroemKernelRidge(CallbackSupportMixin, KernelEstimatorMixin):
+class BaseNystroemKernelRidge(
+    CallbackSupportMixin, CenterModelMixin, KernelEstimatorMixin
+):
     """Fit and evaluate ``f(x) = sum_j k(x, z_j) coef_j + intercept``."""
 
     _parameter_constraints: dict = {
@@ -247,13 +248,7 @@ class BaseNystroemKernelRidge(CallbackSupportMixin, KernelEstimatorMixin):
 
     def _choose_centers(self, X, weights, rows, partial):
         """Kernel, centers and solver, from the first rows, as fitted attributes."""
-        if self._is_precomputed():
-            raise ValueError(
-                f"{type(self).__name__} evaluates the kernel between rows and centers, "
-                "so kernel='precomputed' is not possible. Use KernelRidge or "
-                "KernelRidgeClassifier with it, or pass the kernel as an object or a "
-                "callable."
-            )
+        self._refuse_precomputed()
         given = not isinstance(self.center_selection, str)
         if given:
             centers = validate_rows(self.center_selection, X, "center_selection")
@@ -275,19 +270,6 @@ class BaseNystroemKernelRidge(CallbackSupportMixin, KernelEstimatorMixin):
         fitted["centers_"] = X[indices]
         fitted["center_indices_"] = indices if rows is None else rows[indices]
         return fitted
-
-    def _evaluate(self, X):
-        """Values of f on new data."""
-        check_is_fitted(self)
-        X = validate(self, X, reset=False)
-        check_same_device(self, X, self.coef_)
-        # Not converted as a whole: X may be a memory map.
-        operator = make_operator(
-            self.kernel_, match_storage(X, self.centers_), self.centers_
-        )
-        values = operator.matmat(self.coef_)
-        values += get_namespace(values).asarray(self.intercept_, dtype=values.dtype)
-        return values
 
 
 def _solve_directly(problem, model, equations, partial):

@@ -1,6 +1,5 @@
 """Kernel ridge classification with few centers."""
 
-import numpy as np
 from sklearn.base import ClassifierMixin
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
@@ -8,8 +7,8 @@ from sklearn.utils.multiclass import check_classification_targets
 from skkernels.ridge._nystroem_base import BaseNystroemKernelRidge
 from skkernels.utils._array import get_namespace, to_numpy
 from skkernels.utils._classes import (
+    code_declared_labels,
     code_targets,
-    declared_classes,
     encode_labels,
     labels_from_scores,
     weigh_classes,
@@ -276,16 +275,9 @@ class NystroemKernelRidgeClassifier(ClassifierMixin, BaseNystroemKernelRidge):
         X, y = validate(self, X, y, reset=first)
         y = to_numpy(y)
         check_classification_targets(y)
-        classes = declared_classes(
-            classes, None if first else self.classes_, type(self).__name__
+        codes, classes = code_declared_labels(
+            y, classes, None if first else self.classes_, type(self).__name__
         )
-        unknown = np.setdiff1d(y, classes)
-        if unknown.size:
-            raise ValueError(
-                f"y contains labels that are not among the classes given in the first "
-                f"call to partial_fit: {unknown[:5]}."
-            )
-        codes = np.searchsorted(classes, y)
         weights = check_weights(sample_weight, X)
         weights = None if weights is None else to_numpy(weights)
         weights = weigh_classes(self.class_weight, classes, codes, weights)

@@ -88,7 +88,9 @@ class AlphaSearch:
             op = make_operator(kernel, rows[:, train])
             to_test = make_operator(kernel, self.X[test][:, train])
         else:
-            op = make_operator(kernel, rows, n_products=self.options["max_iter"])
+            # The direct route takes the matrix itself.
+            n_products = 1 if is_direct(len(train), xp) else self.options["max_iter"]
+            op = make_operator(kernel, rows, n_products=n_products)
             to_test = make_operator(kernel, self.X[test], rows)
         Y, n_targets = self.Y[train], self.Y.shape[1]
         weights = None if self.weights is None else self.weights[train]

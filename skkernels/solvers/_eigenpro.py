@@ -24,7 +24,7 @@ _SUBSAMPLE_POWER = 2 / 3
 _MIN_SUBSAMPLE, _MAX_SUBSAMPLE = 1000, 4000
 # Bytes of a memory map whose rows may be read in any order.
 _SMALL_FILE = 2**26
-# A batch whose squared residuals exceed those of all targets by this has diverged.
+# A batch whose squared residuals exceed those of all rows by this has diverged.
 _EXPLOSION = 100.0
 # Against division by zero where the kernel is zero on the data.
 _TINY = 1e-150
@@ -91,7 +91,9 @@ class EigenProIteration:
         rng = np.random.default_rng([seed, 0])
         if subsample_size == "auto":
             power = int(max(n, p) ** _SUBSAMPLE_POWER)
-            subsample_size = min(max(power, _MIN_SUBSAMPLE), _MAX_SUBSAMPLE)
+            room = int((memory_budget() / 32) ** 0.5)
+            subsample_size = min(max(power, _MIN_SUBSAMPLE), _MAX_SUBSAMPLE, room)
+            subsample_size = max(subsample_size, 1)
         s = min(subsample_size, p)
         check_memory(
             16 * s * s,
@@ -176,7 +178,7 @@ class EigenProIteration:
             batch = np.sort(order[block])
             yield self.xp.asarray(batch if self.rows is None else self.rows[batch])
 
-    def epoch(self, Y, number, step):
+    def epoch(self, Y, number, step, reference):
         """One pass over the data, with the residuals seen on the way.
 
         Parameters
@@ -190,6 +192,10 @@ class EigenProIteration:
         step : float
             Step per sample.
 
+        reference : float
+            Mean square of the residuals to begin with, at least. A batch whose sum is
+            much above that of all rows has exploded.
+
         Returns
         -------
         loss : float
@@ -197,7 +203,7 @@ class EigenProIteration:
             batch; infinite if the pass was given up because they exploded.
         """
         total = weight = 0.0
-        limit = _EXPLOSION * self.sum_of_squares(Y)
+        limit = _EXPLOSION * reference * self.total_weight()
         for batch in self.batches(number):
             weights = None if self.weights is None else self.weights[batch]
             residual = self.advance(batch, Y[batch], weights, step)
@@ -212,19 +218,21 @@ class EigenProIteration:
         self.finish(step)
         return total / weight if weight else 0.0
 
-    def sum_of_squares(self, Y):
-        """Weighted sum of squares of what belongs to the rows in use."""
+    def total_weight(self):
+        """Sum of the weights of the rows in use."""
+        if self.weights is None:
+            return float(self.n_samples)
         rows = slice(None) if self.rows is None else self.rows
-        squares = (Y[rows] ** 2).sum(axis=1)
-        return float(
-            squares.sum() if self.weights is None else squares @ self.weights[rows]
-        )
+        return float(self.weights[rows].sum())
 
     def mean_square(self, Y):
-        """Weighted mean over the rows in use."""
-        rows = slice(None) if self.rows is None else self.rows
-        total = self.n_samples if self.weights is None else self.weights[rows].sum()
-        return self.sum_of_squares(Y) / float(total)
+        """Weighted mean square of what belongs to the rows in use."""
+        Y = Y if self.rows is None else Y[self.rows]
+        if self.weights is None:
+            return float(self.xp.einsum("ij,ij->", Y, Y)) / self.n_samples
+        weights = self.weights if self.rows is None else self.weights[self.rows]
+        squares = self.xp.einsum("ij,ij->i", Y, Y)
+        return float(squares @ weights / weights.sum())
 
     def sampled_loss(self, Y):
         """Weighted mean of the squared residuals on some thousand rows."""
@@ -393,6 +401,10 @@ class CenteredEigenPro(EigenProIteration):
 
     def abandon(self):
         self._clear()
+
+    def drop_projection(self):
+        """Free the factor of the centers' kernel matrix; no epoch can follow."""
+        self._project = None
 
 
 def _is_large_memory_map(X):

@@ -90,11 +90,15 @@ def run_epochs(
     # The loss of an epoch judges the coefficients it began with: those at the
     # beginning of the best epoch can be trusted.
     trusted, best = iteration.coef.copy(), np.inf
-    mean_square = iteration.mean_square(Y)
-    floor = _NEGLIGIBLE * mean_square
+    # What residuals may be compared with: those of no model, or of the model so far,
+    # which may be larger where these targets happen to be small.
+    reference = iteration.mean_square(Y)
+    if trusted.any():
+        reference = max(reference, iteration.sampled_loss(Y))
+    floor = _NEGLIGIBLE * reference
     growth = _GROWTH + _CHANCE / np.sqrt(iteration.n_samples)
     loose = max(growth, _LOOSE_GROWTH)
-    bound = np.inf if trusted.any() else loose * mean_square
+    bound = loose * reference
     while len(losses) < max_iter:
         number = first_epoch + len(losses)
         start = iteration.coef.copy()
@@ -102,7 +106,7 @@ def run_epochs(
         if learning_rate == "invscaling":
             step /= 1 + number
         with np.errstate(over="ignore", invalid="ignore"):
-            loss = iteration.epoch(Y, number, step)
+            loss = iteration.epoch(Y, number, step, reference)
         finite = bool(get_namespace(start).isfinite(iteration.coef).all())
         good = finite and np.isfinite(loss) and loss <= max(bound, floor)
         last = len(losses) + 1 == max_iter
@@ -122,5 +126,7 @@ def run_epochs(
             continue
         losses.append(loss)
         if on_epoch is not None and on_epoch(len(losses), loss, last):
+            if not last and iteration.sampled_loss(Y) > max(loose * loss, floor):
+                iteration.coef[...] = trusted
             break
     return EpochsResult(losses, halvings, step_factor, False)

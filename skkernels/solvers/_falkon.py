@@ -34,7 +34,7 @@ def falkon(
 
     The system is solved by conjugate gradients in the coordinates in which K_mm is the
     identity, those of its Cholesky factor with complete pivoting. Each iteration is one
-    pass over K_nm, which is never stored, for all columns that have not converged.
+    pass over K_nm for all columns that have not converged.
 
     Parameters
     ----------
@@ -161,13 +161,18 @@ def falkon(
     return replace(result, x=system.apply(result.x))
 
 
-def check_falkon_memory(n, m, precond):
-    """Refuse more centers than fit the memory budget."""
+def falkon_bytes(n, m, precond):
+    """Bytes that :func:`falkon` takes with n rows and m centers."""
     n_bytes = 10 * m * m
     if precond == "krill":
         n_bytes += 8 * m * min(n, 2 * m)
+    return n_bytes
+
+
+def check_falkon_memory(n, m, precond):
+    """Refuse more centers than fit the memory budget."""
     check_memory(
-        n_bytes,
+        falkon_bytes(n, m, precond),
         what=f"The kernel matrix of {m} centers, with its factors,",
         remedy="use fewer centers (n_centers)",
     )

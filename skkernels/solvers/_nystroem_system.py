@@ -32,8 +32,7 @@ class NystroemSystem:
     Notes
     -----
     Directions in which K_mm is below what the blocks of ``op`` resolve are left out: in
-    float64 ``m eps`` times its largest diagonal entry; in float32 ``sqrt(m) eps``, the
-    size of what m rounding errors add up to.
+    float64 ``m eps`` times its largest diagonal entry; in float32 ``eps`` times it.
     """
 
     def __init__(self, op, K_mm, weights):

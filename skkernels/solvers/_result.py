@@ -49,6 +49,7 @@ def warn_unless_converged(
     method="conjugate gradients",
     iterations="iterations",
     other="use the Nystroem estimator (NystroemKernelRidge), whose solver is direct",
+    advice=None,
 ):
     """ConvergenceWarning that says what was reached and what to do.
 
@@ -69,10 +70,13 @@ def warn_unless_converged(
     other : str
         What else to do, besides other values of max_iter, alpha and tol, about slow
         convergence.
+
+    advice : str, default=None
+        What to do in place of all that, where the parameters mean something else.
     """
     if result.reason in ("converged", "stopped"):
         return
-    why, advice = {
+    why, usual = {
         "max_iter": ("max_iter was reached", "Increase max_iter, alpha or tol"),
         "stalled": ("rounding errors prevent more", "Increase alpha or tol"),
         "indefinite": (
@@ -81,10 +85,10 @@ def warn_unless_converged(
         ),
     }[result.reason]
     if result.reason != "indefinite":
-        advice = f"{advice}, or {other}"
+        usual = f"{usual}, or {other}"
     warn_user(
         f"{name}: {method} ended after {result.n_iter} {iterations} with a "
         f"relative residual of {result.residual_norms[-1].max():.1e}, above "
-        f"tol={tol:.1e}: {why}. {advice}.",
+        f"tol={tol:.1e}: {why}. {advice or usual}.",
         ConvergenceWarning,
     )

@@ -4,6 +4,7 @@ import numpy as np
 
 from skkernels.linalg import rpcholesky, safe_cholesky, triangular_solve
 from skkernels.operators import KernelOperator, memory_budget
+from skkernels.operators._center_matrix import center_matrix
 from skkernels.solvers._cg import block_cg
 from skkernels.solvers._preconditioner import LowRankPreconditioner
 
@@ -44,7 +45,7 @@ class SpanProjection:
         jitter = max(jitter, _TINY)
         self._factor = None
         if 8 * p * p <= memory_budget():
-            K = KernelOperator(kernel, centers.astype(np.float64)).block()
+            K = center_matrix(kernel, centers)
             K[range(p), range(p)] += jitter
             self._factor, _ = safe_cholesky(K, overwrite=True)
             return

@@ -111,7 +111,7 @@ class FitTask:
         return stop
 
     def _print(self, iteration, residual, done):
-        every = 1 if self.verbose > 1 else max(1, self.max_iter // 10)
+        every = 1 if self.verbose > 1 else max(1, -(-self.max_iter // 10))
         if done or iteration % every == 0:
             name = type(self.estimator).__name__
             print(

@@ -106,6 +106,8 @@ VARIANTS = [
     EigenProClassifier(),
     EigenProClassifier(20),
     EigenProClassifier(20, polish=True),
+    EigenProClassifier(early_stopping=True, validation_fraction=0.3),
+    EigenProClassifier(20, learning_rate="invscaling", alpha=0.1),
     EigenProClassifier(class_weight="balanced", polish=True, alpha=0.1),
     EigenProClassifier(kernel="rbf", gamma="median", alpha=0.1),
     RandomFourierFeatures(),

@@ -153,7 +153,58 @@ class TestPartialFit:
         model.partial_fit(X[:100], y[:100])
         assert copy.n_iter_ == model.n_iter_
         # The steps of the copy are those for the rows it sees first.
-        assert np.isfinite(copy.predict(X_test)).all()
+        size = np.abs(expected - expected.mean()).max()
+        assert np.abs(copy.predict(X_test) - model.predict(X_test)).max() < 0.5 * size
+
+    def test_rows_one_by_one(self, data):
+        # A single row says nothing about what residuals are large.
+        X, y, _ = data
+        model = EigenProRegressor(40, kernel="rbf", batch_size=20, random_state=0)
+        model.partial_fit(X[:100], y[:100])
+        before = np.mean((model.predict(X) - y) ** 2)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            for i in range(len(X)):
+                model.partial_fit(X[i : i + 1], y[i : i + 1])
+        assert np.mean((model.predict(X) - y) ** 2) < 1.5 * before
+
+    def test_targets_that_are_all_zero(self, data):
+        X, y, _ = data
+        model = EigenProRegressor(40, fit_intercept=False, random_state=0)
+        model.partial_fit(X[:100], y[:100] + 5.0)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            for _ in range(20):
+                model.partial_fit(X[:100], np.zeros(100))
+        assert np.abs(model.predict(X[:100])).max() < 0.5
+
+    def test_a_failure_leaves_the_model_as_it_was(self, data):
+        X, y, X_test = data
+        calls = {"left": np.inf}
+
+        def kernel(A, B):
+            calls["left"] -= 1
+            if calls["left"] < 0:
+                raise RuntimeError("no more")
+            return RBF(1.0)(A, B)
+
+        model = EigenProRegressor(
+            40, kernel=kernel, batch_size=20, gamma=None, random_state=0
+        )
+        model.partial_fit(X, y)
+        twin = EigenProRegressor(
+            40, kernel=kernel, batch_size=20, gamma=None, random_state=0
+        )
+        twin.partial_fit(X, y).partial_fit(X, y)
+        calls["left"] = 20
+        with pytest.raises(RuntimeError, match="no more"):
+            model.partial_fit(X, y)
+        with pytest.raises(RuntimeError, match="no more"):
+            model.fit(X[:, :1], y)
+        calls["left"] = np.inf
+        assert model.n_features_in_ == X.shape[1]
+        model.partial_fit(X, y)
+        assert_allclose(model.predict(X_test), twin.predict(X_test), rtol=1e-12)
 
     def test_few_rows_first(self, data):
         # A step good for all rows of the first call would be much too long later.

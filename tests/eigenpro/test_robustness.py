@@ -127,10 +127,10 @@ class TestUnusualData:
         model = EigenProRegressor(n_centers, max_iter=30, random_state=0).fit(X, y)
         prediction = model.predict(X)
         # The compromise, as near as the centers allow.
+        compromise = np.r_[y[:100], y[:100]] + 0.5
         if n_centers is None:
-            compromise = np.r_[y[:100], y[:100]] + 0.5
             assert np.sqrt(np.mean((prediction - compromise) ** 2)) < 0.5
-        assert np.abs(prediction - y.mean()).max() < 2 * np.abs(y - y.mean()).max()
+        assert np.corrcoef(prediction, compromise)[0, 1] > 0.7
 
     @N_CENTERS
     def test_few_rows(self, n_centers):
@@ -138,7 +138,7 @@ class TestUnusualData:
             X, y = make_data(n)
             model, prediction = self.fit(X, y, n_centers=n_centers)
             assert model.n_centers_ == n
-            assert np.mean((prediction - y) ** 2) <= y.var()
+            assert np.mean((prediction - y) ** 2) <= 0.5 * y.var()
 
     @N_CENTERS
     def test_subsample_and_components_larger_than_the_data(self, n_centers):
@@ -274,7 +274,8 @@ class TestStorage:
         assert not np.array_equal(other.coef_, model.coef_)
         assert other.train_loss_[-1] < other.train_loss_[0]
 
-    def test_memory_map_is_not_copied(self, tmp_path):
+    @pytest.mark.parametrize("early_stopping", [False, True])
+    def test_memory_map_is_not_copied(self, tmp_path, early_stopping):
         n, d = 100_000, 100
         path = tmp_path / "X.dat"
         rng = np.random.default_rng(0)
@@ -285,22 +286,39 @@ class TestStorage:
         X.flush()
         X = np.memmap(path, dtype=np.float32, mode="r", shape=(n, d))
         model = EigenProRegressor(
-            20, kernel=RBF(10.0), max_iter=1, batch_size=1000, random_state=0
+            20,
+            kernel=RBF(10.0),
+            max_iter=1,
+            batch_size=1000,
+            early_stopping=early_stopping,
+            random_state=0,
         )
         tracemalloc.start()
-        model.fit(X, y)
+        with config_context(working_memory=16):
+            model.fit(X, y)
         _, peak = tracemalloc.get_traced_memory()
         tracemalloc.stop()
         assert X.nbytes == 40e6
-        assert peak < 24e6
+        # A copy of the rows to train on alone would be 36 MB.
+        assert peak < (30e6 if early_stopping else 24e6)
         assert len(model.train_loss_) == 1
 
     def test_a_subsample_too_large_for_the_memory(self):
         X, y = make_data(400)
         with config_context(working_memory=1):
-            EigenProRegressor(n_subsamples=200, max_iter=1).fit(X, y)
+            EigenProRegressor(max_iter=1).fit(X, y)  # takes as many as fit
             with pytest.raises(ValueError, match=r"subsample of 400 .*n_subsamples"):
-                EigenProRegressor(max_iter=1).fit(X, y)
+                EigenProRegressor(n_subsamples=400, max_iter=1).fit(X, y)
+
+    def test_polish_is_refused_before_the_epochs(self, monkeypatch):
+        def fail(*args, **kwargs):
+            raise AssertionError("an epoch was run")
+
+        monkeypatch.setattr("skkernels.eigenpro._base.run_epochs", fail)
+        X, y = make_data(400)
+        with config_context(working_memory=1):
+            with pytest.raises(ValueError, match=r"of 380 centers.*n_centers"):
+                EigenProRegressor(380, polish=True).fit(X, y)
 
     def test_integers_and_lists(self):
         X = [[0, 0], [0, 1], [1, 0], [1, 1]]

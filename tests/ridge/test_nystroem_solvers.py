@@ -315,7 +315,7 @@ def test_number_of_matrices(monkeypatch, solver, matrices, gamma):
     for module in (
         "linalg._cholesky._MIRROR_BLOCK",
         "solvers._nystroem_system._BLOCK",
-        "ridge._normal_equations._ROWS",
+        "operators._center_matrix._ROWS",
     ):
         monkeypatch.setattr(f"skkernels.{module}", 64)
     with config_context(working_memory=30):

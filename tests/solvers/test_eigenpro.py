@@ -118,7 +118,7 @@ def test_projection_at_the_end_of_an_epoch():
         it = CenteredEigenPro(
             kernel, X, X[:60], 2, period=period, **options(batch_size=100)
         )
-        loss = it.epoch(Y, 0, it.step)
+        loss = it.epoch(Y, 0, it.step, it.mean_square(Y))
         coefs.append(it.coef.copy())
     assert_allclose(coefs[0], coefs[1], rtol=1e-12)
     assert 0 < loss < np.inf and coefs[0].any()
@@ -161,7 +161,7 @@ def test_loss_is_the_mean_squared_residual():
             index = slice(None) if used is None else used
             w = None if w is None else w[index]
             expected = np.average(squares[index], weights=w)
-            assert_allclose(it.epoch(Y, 0, 0.0), expected)
+            assert_allclose(it.epoch(Y, 0, 0.0, it.mean_square(Y)), expected)
             assert_allclose(it.sampled_loss(Y), expected)
             assert_allclose(
                 it.mean_square(Y),
@@ -176,7 +176,7 @@ def test_an_exploding_epoch_is_given_up():
         (CenteredEigenPro, X[:50], {"period": 5}),
     ):
         it = cls(RBF(1.5), X, Z, 2, **extra, **options(batch_size=20))
-        assert it.epoch(Y, 0, 1e6) == np.inf
+        assert it.epoch(Y, 0, 1e6, it.mean_square(Y)) == np.inf
         assert np.isfinite(it.coef).all() or cls is FullEigenPro
         it.coef[...] = 0
         # What was pending is forgotten.
@@ -253,7 +253,7 @@ def test_all_rows_as_given_centers_converge_to_the_interpolant():
     expected = np.linalg.solve(kernel(X), Y)
     for it in (centered, full):
         for number in range(100):
-            it.epoch(Y, number, it.step)
+            it.epoch(Y, number, it.step, it.mean_square(Y))
         assert_allclose(it.coef, expected, atol=1e-7)
 
 

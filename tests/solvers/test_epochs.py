@@ -28,7 +28,7 @@ class Scalar:
     def sampled_loss(self, Y):
         return float((2.0 - self.coef[0, 0]) ** 2)
 
-    def epoch(self, Y, number, step):
+    def epoch(self, Y, number, step, reference):
         self.calls.append((number, step))
         loss = self.sampled_loss(Y)
         self.coef += self.curvature * step * (2.0 - self.coef)
@@ -74,9 +74,9 @@ def test_give_up_where_the_smallest_step_diverges():
 def test_the_state_before_the_step_that_diverged_comes_back():
     # The step of epoch 3 does the harm, which the loss of epoch 4 shows.
     class Late(Scalar):
-        def epoch(self, Y, number, step):
+        def epoch(self, Y, number, step, reference):
             self.curvature = 1e3 if number >= 3 else 0.5
-            return super().epoch(Y, number, step)
+            return super().epoch(Y, number, step, reference)
 
     iteration = Late(0.5)
     result = run_epochs(iteration, Y, max_iter=10)
@@ -88,8 +88,8 @@ def test_the_state_before_the_step_that_diverged_comes_back():
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 def test_losses_and_coefficients_that_are_not_finite(bad):
     class Overflow(Scalar):
-        def epoch(self, Y, number, step):
-            loss = super().epoch(Y, number, step)
+        def epoch(self, Y, number, step, reference):
+            loss = super().epoch(Y, number, step, reference)
             if len(self.calls) == 3:
                 self.coef[...] = bad
             return bad if len(self.calls) == 6 else loss
@@ -103,9 +103,9 @@ def test_losses_and_coefficients_that_are_not_finite(bad):
 def test_the_last_epoch_is_checked_too():
     # Its own loss is that of the state before it.
     class Last(Scalar):
-        def epoch(self, Y, number, step):
+        def epoch(self, Y, number, step, reference):
             self.curvature = 100.0 if number == 2 and step > 0.5 else 0.5
-            return super().epoch(Y, number, step)
+            return super().epoch(Y, number, step, reference)
 
     iteration = Last(0.5)
     result = run_epochs(iteration, Y, max_iter=3)
@@ -130,8 +130,8 @@ def test_chance_does_not_count_as_growth():
     for n_samples, halvings in ((100, 0), (10**6, 1)):
 
         class Noisy(Scalar):
-            def epoch(self, Y, number, step):
-                loss = super().epoch(Y, number, step)
+            def epoch(self, Y, number, step, reference):
+                loss = super().epoch(Y, number, step, reference)
                 return 2.2 * loss if number == 1 and step == 1.0 else loss
 
         result = run_epochs(Noisy(0.0, n_samples), Y, max_iter=5)
@@ -140,8 +140,8 @@ def test_chance_does_not_count_as_growth():
 
 def test_rounding_errors_do_not_count_as_growth():
     class Exact(Scalar):
-        def epoch(self, Y, number, step):
-            super().epoch(Y, number, step)
+        def epoch(self, Y, number, step, reference):
+            super().epoch(Y, number, step, reference)
             return [4.0, 1e-25, 3e-13, 1e-25, 3e-13][number]
 
     assert run_epochs(Exact(1.0), Y, max_iter=5).n_halvings == 0
