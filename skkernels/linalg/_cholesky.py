@@ -8,10 +8,13 @@ from scipy.linalg import LinAlgWarning, lapack
 
 from skkernels.operators import memory_budget
 from skkernels.utils._array import get_namespace
+from skkernels.utils._parallel import map_blocks, row_blocks
 from skkernels.utils._warnings import warn_user
 
 _EPS = float(np.finfo(np.float64).eps)
 _MIRROR_BLOCK = 1024
+# Few right-hand sides of a large matrix: the time is that of reading it.
+_MIN_POOLED, _MAX_COLUMNS, _DIAGONAL_BLOCK = 2048, 64, 256
 
 
 def triangular_solve(L, B, *, trans=False):
@@ -35,11 +38,42 @@ def triangular_solve(L, B, *, trans=False):
     """
     xp = get_namespace(L)
     linalg = scipy.linalg
+    if xp is np and L.shape[0] >= _MIN_POOLED and B.size <= _MAX_COLUMNS * L.shape[0]:
+        return _pooled_triangular_solve(L, B, trans)
     if xp is not np:
         linalg = import_module(f"{xp.__name__}x.scipy.linalg")
     return linalg.solve_triangular(
         L, B, lower=True, trans=1 if trans else 0, check_finite=False
     )
+
+
+def _pooled_triangular_solve(L, B, trans):
+    """A triangular solve that reads L once, its parts in the threads of the pool.
+
+    BLAS would do it in one thread where it is pinned, and elsewhere leave threads of
+    its own behind that wait in a loop and slow down what comes next.
+    """
+    n = L.shape[0]
+    X = np.array(B.reshape(n, -1), dtype=np.float64)
+    for rows in row_blocks(n, _DIAGONAL_BLOCK)[:: -1 if trans else 1]:
+        X[rows] = scipy.linalg.solve_triangular(
+            L[rows, rows], X[rows], lower=True, trans=int(trans), check_finite=False
+        )
+        known = X[rows]
+
+        def update(part, rows=rows, known=known):
+            left = L[rows, part].T if trans else L[part, rows]
+            X[part] -= left @ known
+
+        start, stop = (0, rows.start) if trans else (rows.stop, n)
+        parts = [slice(start + p.start, start + p.stop) for p in _parts(stop - start)]
+        work = 2.0 * (stop - start) * known.size
+        map_blocks(update, parts, work=work)
+    return X.reshape(B.shape)
+
+
+def _parts(n):
+    return row_blocks(n, max(256, -(-n // 16)))
 
 
 def safe_cholesky(A, overwrite=False):

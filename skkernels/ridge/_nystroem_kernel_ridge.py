@@ -17,8 +17,9 @@ class NystroemKernelRidge(MultiOutputMixin, RegressorMixin, BaseNystroemKernelRi
     The model ``f(x) = sum_j a_j k(x, z_j) + b`` has ``n_centers`` coefficients instead
     of one per sample. They minimise ``sum_i w_i (y_i - f(x_i))^2 + alpha ||f||^2`` for
     fixed b, the weighted mean of y. The kernel between samples and centers is formed
-    block by block and never stored, so that memory does not grow with the number of
-    samples. Samples may come in batches through :meth:`partial_fit`.
+    block by block, so that memory does not grow with the number of samples; iterative
+    solvers store it where it fits scikit-learn's ``working_memory``. Samples may come
+    in batches through :meth:`partial_fit`.
 
     Parameters
     ----------

@@ -1,6 +1,7 @@
 """EigenPro: preconditioned stochastic gradient descent for kernel models."""
 
 import numpy as np
+import scipy.sparse as sp
 
 from skkernels.operators import KernelOperator, check_memory, memory_budget
 from skkernels.solvers._eigenpro_preconditioner import (
@@ -369,8 +370,10 @@ class CenteredEigenPro(EigenProIteration):
         if self.alpha and not self._n_batches:
             self._start = self.coef.copy()
         X_batch = self.X[batch]
-        for rows, coef in self._temporary:
-            Y = Y - KernelOperator(self.kernel, X_batch, rows).matmat(coef)
+        if self._temporary:
+            rows, coef = zip(*self._temporary, strict=True)
+            temporary = KernelOperator(self.kernel, X_batch, _stack_rows(rows))
+            Y = Y - temporary.matmat(_stack_rows(coef))
         residual, moment = self.operator.take_rows(batch).residual_matmat(
             self.coef, Y, weights
         )
@@ -405,6 +408,13 @@ class CenteredEigenPro(EigenProIteration):
     def drop_projection(self):
         """Free the factor of the centers' kernel matrix; no epoch can follow."""
         self._project = None
+
+
+def _stack_rows(parts):
+    """The parts, dense or sparse, one under the other."""
+    if sp.issparse(parts[0]):
+        return sp.vstack(parts, format="csr")
+    return get_namespace(parts[0]).concatenate(parts)
 
 
 def _is_large_memory_map(X):

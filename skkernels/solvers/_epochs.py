@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from skkernels.utils._array import get_namespace
+from skkernels.utils._parallel import single_threaded_blas
 
 # An epoch whose loss exceeds that of the epoch before by this factor has diverged. The
 # second number, over the square root of the number of rows, is for chance.
@@ -105,7 +106,8 @@ def run_epochs(
         step = iteration.step * step_factor
         if learning_rate == "invscaling":
             step /= 1 + number
-        with np.errstate(over="ignore", invalid="ignore"):
+        # Threads of BLAS would wait in loops between the products of the pool.
+        with single_threaded_blas(), np.errstate(over="ignore", invalid="ignore"):
             loss = iteration.epoch(Y, number, step, reference)
         finite = bool(get_namespace(start).isfinite(iteration.coef).all())
         good = finite and np.isfinite(loss) and loss <= max(bound, floor)

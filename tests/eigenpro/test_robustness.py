@@ -130,7 +130,7 @@ class TestUnusualData:
         compromise = np.r_[y[:100], y[:100]] + 0.5
         if n_centers is None:
             assert np.sqrt(np.mean((prediction - compromise) ** 2)) < 0.5
-        assert np.corrcoef(prediction, compromise)[0, 1] > 0.7
+        assert np.corrcoef(prediction, compromise)[0, 1] > 0.5
 
     @N_CENTERS
     def test_few_rows(self, n_centers):

@@ -116,8 +116,10 @@ def test_order_of_samples_does_not_matter(data, selection):
     first = clone(model).fit(X, y)
     second = clone(model).fit(X[order], y[order])
     assert_array_equal(first.centers_, second.centers_)
-    # Rounding errors of the sums, which the order changes, may be 1e-6 of alpha.
-    assert_allclose(first.predict(X_test), second.predict(X_test), rtol=1e-7)
+    # Rounding errors of the sums, which the order changes, may be 1e-6 of alpha: where
+    # the centers are far from each other in the kernel, they are amplified more.
+    rtol = 1e-7 if selection == "thinning" else 1e-9
+    assert_allclose(first.predict(X_test), second.predict(X_test), rtol=rtol)
 
 
 @pytest.mark.parametrize("fit_intercept", [True, False])
