@@ -14,7 +14,7 @@ from skkernels.utils._warnings import warn_user
 _EPS = float(np.finfo(np.float64).eps)
 _MIRROR_BLOCK = 1024
 # Few right-hand sides of a large matrix: the time is that of reading it.
-_MIN_POOLED, _MAX_COLUMNS, _DIAGONAL_BLOCK = 2048, 64, 256
+_MIN_POOLED, _MAX_COLUMNS, _DIAGONAL_BLOCK = 2048, 64, 512
 
 
 def triangular_solve(L, B, *, trans=False):
@@ -54,7 +54,7 @@ def _pooled_triangular_solve(L, B, trans):
     its own behind that wait in a loop and slow down what comes next.
     """
     n = L.shape[0]
-    X = np.array(B.reshape(n, -1), dtype=np.float64)
+    X = np.array(B.reshape(n, -1), dtype=L.dtype)
     for rows in row_blocks(n, _DIAGONAL_BLOCK)[:: -1 if trans else 1]:
         X[rows] = scipy.linalg.solve_triangular(
             L[rows, rows], X[rows], lower=True, trans=int(trans), check_finite=False
@@ -73,7 +73,7 @@ def _pooled_triangular_solve(L, B, trans):
 
 
 def _parts(n):
-    return row_blocks(n, max(256, -(-n // 16)))
+    return row_blocks(n, max(512, -(-n // 16)))
 
 
 def safe_cholesky(A, overwrite=False):

@@ -47,7 +47,10 @@ class SpanProjection:
         if 8 * p * p <= memory_budget():
             K = center_matrix(kernel, centers)
             K[range(p), range(p)] += jitter
-            self._factor, _ = safe_cholesky(K, overwrite=True)
+            factor, _ = safe_cholesky(K, overwrite=True)
+            # Projections read it and do little else. Conditioned as it is by the
+            # jitter, it needs no more digits than the values have.
+            self._factor = factor.astype(operator.dtype, copy=False)
             return
         self._operator, self._jitter = operator, jitter
         rank = max(1, min(_MAX_RANK, memory_budget() // (32 * p)))
@@ -58,8 +61,10 @@ class SpanProjection:
     def __call__(self, values):
         """Coefficients of shape (p, c) from values at the centers."""
         if self._factor is not None:
+            values = values.astype(self._factor.dtype, copy=False)
             half = triangular_solve(self._factor, values)
-            return triangular_solve(self._factor, half, trans=True)
+            solution = triangular_solve(self._factor, half, trans=True)
+            return solution.astype(np.float64, copy=False)
         return block_cg(
             lambda V: self._operator.matmat(V).astype(np.float64),
             values,

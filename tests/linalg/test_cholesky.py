@@ -9,7 +9,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.linalg import LinAlgWarning
 from sklearn import config_context
 
-from skkernels.linalg import Whitening, safe_cholesky, solve_psd
+from skkernels.linalg import Whitening, safe_cholesky, solve_psd, triangular_solve
 
 
 def make_psd(n, eigenvalues, seed=0):
@@ -176,3 +176,22 @@ def test_whitening_of_a_singular_matrix(namespace):
     assert_allclose(T.T @ K @ T, np.eye(3), atol=1e-10)
     # T T' is an inverse of K where K is not zero.
     assert_allclose(K @ T @ T.T @ K, K, atol=1e-10)
+
+
+@pytest.mark.parametrize("trans", [False, True])
+@pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize("dtype, rtol", [(np.float64, 1e-12), (np.float32, 1e-4)])
+@pytest.mark.parametrize("shape", [(2100,), (2100, 3)])
+def test_pooled_triangular_solve(trans, order, dtype, rtol, shape):
+    # Large enough for the route through the pool.
+    rng = np.random.default_rng(0)
+    L = np.tril(rng.standard_normal((2100, 2100))) / 200 + np.eye(2100)
+    L = np.asarray(L, dtype=dtype, order=order)
+    L += np.triu(np.full_like(L, np.nan), 1)  # not looked at
+    expected = rng.standard_normal(shape)
+    lower = np.tril(np.nan_to_num(L.astype(np.float64)))
+    B = ((lower.T if trans else lower) @ expected).astype(dtype)
+    X = triangular_solve(L, B, trans=trans)
+    assert X.dtype == dtype and X.shape == shape
+    size = np.abs(expected).max()
+    assert_allclose(X, expected, rtol=0, atol=rtol * size)
