@@ -310,7 +310,7 @@ def in_process(func, argument):
         return pool.apply(func, (argument,))
 
 
-def compare(part, only, patience, max_rows):
+def compare(part, only, models_named, patience, max_rows):
     names = REGRESSION if part == "regression" else CLASSIFICATION
     names = [name for name in available() if name in names]
     if part == "regression":
@@ -326,6 +326,8 @@ def compare(part, only, patience, max_rows):
             else classification_models(data)
         )
         for name in models:
+            if models_named and models_named not in name:
+                continue
             if name in ("xrfm", "gpytorch, 1000 inducing points") and n > max_rows:
                 continue
             rows.append(in_process(measure, (part, data, name, patience)))
@@ -569,6 +571,7 @@ def main():
     parts = ("regression", "classification", "crossover", "scaling", "profile")
     parser.add_argument("part", choices=parts)
     parser.add_argument("--only", default=None, help="data sets, separated by commas")
+    parser.add_argument("--models", default=None, help="part of their names")
     parser.add_argument("--patience", type=float, default=PATIENCE)
     parser.add_argument(
         "--max-rows", type=int, default=50_000, help="for xrfm and gpytorch"
@@ -577,7 +580,7 @@ def main():
     parser.add_argument("--json", default=None)
     args = parser.parse_args()
     if args.part in ("regression", "classification"):
-        rows = compare(args.part, args.only, args.patience, args.max_rows)
+        rows = compare(args.part, args.only, args.models, args.patience, args.max_rows)
     elif args.part == "crossover":
         rows = crossover(args.cap)
     else:
