@@ -334,7 +334,7 @@ class CenteredEigenPro(EigenProIteration):
         super().__init__(kernel, X, centers, **options)
         p, n = centers.shape[0], self.n_samples
         if period == "auto":
-            period = max(1, min(p, n // 4) // self.batch_size)
+            period = max(1, round(min(p, n // 4) / self.batch_size))
         self.period = period
         self.step = self._step(n)
         self.coef = self.xp.zeros((p, n_targets))
