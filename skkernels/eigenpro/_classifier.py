@@ -96,8 +96,8 @@ class EigenProClassifier(ClassifierMixin, BaseEigenPro):
 
     projection_period : int or "auto", default="auto"
         With centers: steps between projections onto their span. 1 is EigenPro 3,
-        without bias; more is EigenPro 4, faster. "auto" projects when as many rows as
-        there are centers, or a quarter of the data, have been seen.
+        without bias; more is EigenPro 4, faster. "auto" projects when about as
+        many rows as there are centers, or a quarter of the data, have been seen.
 
     polish : bool, default=False
         Whether the epochs are followed by conjugate gradients down to the minimum of

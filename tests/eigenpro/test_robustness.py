@@ -179,7 +179,11 @@ class TestUnusualData:
     def test_fewer_centers_than_rows_in_a_batch(self, period):
         X, y = make_data()
         for p in (1, 5):
-            self.fit(X, y, n_centers=p, batch_size=100, projection_period=period)
+            model, prediction = self.fit(
+                X, y, n_centers=p, batch_size=100, projection_period=period
+            )
+            assert model.n_centers_ == p
+            assert np.mean((prediction - y) ** 2) < 2 * y.var()
 
     @N_CENTERS
     @pytest.mark.parametrize("kernel", ["linear", "poly", "cosine", "rbf"])
