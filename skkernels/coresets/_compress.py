@@ -1,26 +1,19 @@
 """Compress: thin many rows in near-linear time by halving small buckets."""
 
-from math import isqrt
 from numbers import Integral
 
 import numpy as np
 from sklearn.utils import check_random_state
 
-from skkernels.coresets._halving import (
-    check_kernel_values,
-    check_sequence,
-    kernel_values,
-    step_log_factor,
-)
-from skkernels.coresets._halving_core import halve_bucket
+from skkernels.coresets._bucket_values import BucketValues
+from skkernels.coresets._buckets import bucket_edges, depth_first_draws, halve_list
+from skkernels.coresets._halving import check_sequence, step_log_factor
 from skkernels.kernels._pairwise_core import PANEL
-from skkernels.operators import memory_budget
-from skkernels.utils._array import is_cupy
-from skkernels.utils._parallel import map_blocks
 
-# Kernel values come in tiles that are so wide: smaller buckets would save nothing.
-_MIN_BUCKET = PANEL
-_MAX_GROUPS = 64
+# Smaller buckets would save little. Where their kernel matrices come one by one, in
+# tiles of this width, they would save nothing below that.
+_MIN_BUCKET = 128
+_MIN_BUCKET_ALONE = PANEL
 
 
 def compress(
@@ -43,8 +36,9 @@ def compress(
     rounds halve the whole list. Each bucket is split by kernel halving
     (:func:`kernel_halve`) or by taking every second row, whichever is better; then
     rows are swapped between the halves where that brings them closer; and a fair coin
-    decides which half stays. The coin makes the coreset unbiased: the expected mean of
-    any function over it is the mean over the sequence.
+    decides which half stays. Four rows are split in the best of all ways. The coin
+    makes the coreset unbiased: the expected mean of any function over it is the mean
+    over the sequence.
 
     Parameters
     ----------
@@ -70,14 +64,21 @@ def compress(
         How often to try each row of a half for a swap. 0 is kernel halving alone, whose
         errors are two to four times as large.
 
-    threshold : {"paper", "constant", "greedy"}, default="paper"
-        See :func:`kernel_halve`. Hardly matters with swaps.
+    threshold : {"paper", "goodpoints", "constant", "greedy", "anytime"}, \
+            default="paper"
+        See :func:`kernel_halve`. Hardly matters with swaps. "goodpoints" does what the
+        package of this name does for ``n_coreset = 2^h sqrt(N)`` rows from N and
+        ``g = 0``, where its own ``g`` is h: no buckets but the smallest, failure
+        probabilities that go with the square of their size, and draws in the order of
+        the recursive algorithm.
 
     delta : float, default=0.5
         Failure probability of all halvings together, in (0, 1).
 
     random_state : int, RandomState instance or None, default=None
-        Source of the draws.
+        Source of the draws: in each round a number for each pair of rows, then one for
+        each bucket. For "goodpoints" a bucket's numbers are drawn together, one for
+        each pair and then one for the bucket, as soon as all that leads to it is done.
 
     Returns
     -------
@@ -94,13 +95,16 @@ def compress(
     Notes
     -----
     With s = ``n_coreset`` and a sequence of N rows, each of the ``log2(N / s)`` rounds
-    forms ``4^(g + 1) s^2`` kernel values, or 512 for each row of its list where that is
-    more. Kernel matrices of buckets take up to half of the memory budget; where one of
-    them alone would need more than a quarter of it, buckets are smaller, and the error
-    larger.
+    forms ``4^(g + 1) s^2`` kernel values, or 128 for each row of its list where that is
+    more; 512 where kernel values cannot be formed for many buckets at a time: sparse
+    rows, precomputed matrices, and kernels that do not depend on one number for each
+    pair of rows. Kernel matrices of buckets take up to half of the memory budget; where
+    one of them alone would need more than a quarter of it, buckets are smaller, and the
+    error larger.
 
-    For ``s = sqrt(N)`` this is Compress++ of [1]_ with the same ``g``, without the
-    final choice among several coresets, which would bias the result.
+    With ``g = 0`` this is Compress of [1]_, and for ``s = sqrt(N)`` it is Compress++
+    with the same ``g``, without the final choice among several coresets, which would
+    bias the result: see :func:`compresspp`.
 
     Results are equal to the last bit for any number of threads.
 
@@ -126,24 +130,19 @@ def compress(
     for name, value in (("g", g), ("n_swap_passes", n_swap_passes)):
         if not isinstance(value, Integral) or value < 0:
             raise ValueError(f"{name} must be an integer >= 0, got {value!r} instead.")
-    rng = check_random_state(random_state)
     # Python's integers do not overflow.
     area = (int(n_coreset) << (int(g) + 1)) ** 2
-    for _ in range(n_rounds):
-        length = sequence.size
-        log_factor = step_log_factor(threshold, delta, length, n_rounds)
-        edges = _bucket_edges(length, area, 4 if X.dtype == np.float32 else 8)
-        sequence = _halve_buckets(
-            kernel,
-            X,
-            sequence,
-            edges,
-            rng.uniform(size=length // 2),
-            rng.uniform(size=edges.size - 1) <= 0.5,
-            log_factor,
-            n_swap_passes,
-        )
-    return sequence
+    return halve_in_buckets(
+        kernel,
+        X,
+        sequence,
+        n_rounds,
+        area,
+        n_swap_passes=n_swap_passes,
+        threshold=threshold,
+        delta=delta,
+        rng=check_random_state(random_state),
+    )
 
 
 def _count_rounds(length, n_coreset):
@@ -161,48 +160,63 @@ def _count_rounds(length, n_coreset):
     return n_rounds
 
 
-def _bucket_edges(length, area, itemsize):
-    """Where the buckets of a list begin and end, at even positions.
-
-    Length times bucket size is constant, ``area``: the squared error that a round adds
-    goes with its inverse.
-    """
-    size = min(max(area // length, _MIN_BUCKET), length)
-    size = max(min(size, isqrt(memory_budget() // (4 * itemsize))), 2)
-    n_buckets = -(-length // size)
-    return np.arange(n_buckets + 1) * (length // 2) // n_buckets * 2
-
-
-def _halve_buckets(
-    kernel, X, sequence, edges, uniforms, coins, log_factor, n_swap_passes
+def halve_in_buckets(
+    kernel, X, sequence, n_rounds, area, *, n_swap_passes, threshold, delta, rng
 ):
-    """One round: halve each bucket, and put what stays of them in a row."""
-    out = np.empty(sequence.size // 2, dtype=sequence.dtype)
-    on_device = is_cupy(X)
+    """Halve a list of rows several times, in buckets that grow from round to round.
 
-    def halve(bucket):
-        start, stop = edges[bucket], edges[bucket + 1]
-        rows = sequence[start:stop]
-        half, rest, check = halve_bucket(
-            kernel_values(kernel, X, rows),
-            uniforms[start // 2 : stop // 2],
-            log_factor,
-            n_swap_passes,
+    Parameters
+    ----------
+    kernel, X, n_swap_passes, threshold, delta
+        See :func:`compress`.
+
+    sequence : ndarray of int
+        Rows; their number is a multiple of ``2**n_rounds``.
+
+    n_rounds : int
+        How often the list is halved.
+
+    area : int
+        Length of a list times the size of its buckets. The square of the error that a
+        round adds goes with the inverse. Buckets are larger where smaller ones would
+        not save much, except for ``threshold="goodpoints"``.
+
+    rng : RandomState
+        Source of the draws.
+
+    Returns
+    -------
+    indices : ndarray of int of shape (len(sequence) / 2**n_rounds,)
+        Rows.
+    """
+    step_log_factor(threshold, delta, 2)  # refuses what is out of range
+    if n_rounds == 0:
+        return sequence
+    values = BucketValues(kernel, X)
+    smallest = _MIN_BUCKET if values.fast else _MIN_BUCKET_ALONE
+    if threshold == "goodpoints":
+        smallest = 2
+    lengths = [sequence.size >> r for r in range(n_rounds)]
+    edges = [
+        bucket_edges(length, max(area // length, smallest), values.itemsize)
+        for length in lengths
+    ]
+    if threshold == "goodpoints":
+        # A row of round r stands for 2**r rows of the sequence.
+        ready = [e[1:] << r for r, e in enumerate(edges)]
+        draws, _ = depth_first_draws(ready, [np.diff(e) for e in edges], rng)
+        # The failure probability of a bucket goes with the square of its size.
+        steps = 2.0 * sequence.size * n_rounds * edges[0][1] / delta
+        factors = [2.0 * np.log(steps / np.diff(e)) for e in edges]
+    else:
+        draws = (
+            (rng.uniform(size=length // 2), rng.uniform(size=e.size - 1))
+            for length, e in zip(lengths, edges)
         )
-        check_kernel_values(check)
-        out[start // 2 : stop // 2] = rows[rest if coins[bucket] else half]
-
-    def halve_group(group):
-        for bucket in group:
-            halve(bucket)
-
-    # As many groups as their kernel matrices fit half of the budget.
-    n_buckets = edges.size - 1
-    entries = int(np.diff(edges).max()) ** 2
-    n_groups = 1
-    if not on_device:
-        n_groups = memory_budget() // (16 * entries)
-        n_groups = int(np.clip(n_groups, 1, min(n_buckets, _MAX_GROUPS)))
-    groups = [range(group, n_buckets, n_groups) for group in range(n_groups)]
-    map_blocks(halve_group, groups, work=20.0 * n_buckets * entries)
-    return out
+        factors = [
+            np.full(e.size - 1, step_log_factor(threshold, delta, length, n_rounds))
+            for length, e in zip(lengths, edges)
+        ]
+    for e, drawn, factor in zip(edges, draws, factors):
+        sequence = halve_list(values, sequence, e, drawn, factor, n_swap_passes)
+    return sequence

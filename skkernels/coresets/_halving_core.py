@@ -1,4 +1,4 @@
-"""Compiled bodies of kernel halving: sequential walks over a stored block of a kernel.
+"""Compiled bodies of kernel halving: sequential walks over stored blocks of a kernel.
 
 Kernel values come in the precision of the data; sums of their differences, which decide
 everything, are accumulated in float64.
@@ -8,40 +8,50 @@ import numpy as np
 
 from skkernels.utils._jit import njit
 
-# Two choices whose discrepancies differ by less than this share of their largest
-# possible value are equally good: which of them is taken must not depend on rounding.
+# Rows whose squared distance is less than this share of their squared norms are equal,
+# and parted by a fair coin: their difference is rounding error.
 _TIE = 1e-12
 
 
 @njit
-def halve_pairs(K, witness, uniforms, log_factor, variance, signs):
+def halve_pairs(
+    K, witness, uniforms, log_factor, growth, n_earlier, is_lowrank, state, signs
+):
     """Walk over consecutive pairs and send one row of each to either half.
 
     Parameters
     ----------
-    K : ndarray of shape (2 n_pairs, m)
-        Kernel values between the rows of the pairs, and between them and all rows that
-        come later: column j belongs to row j for ``j < 2 n_pairs``.
+    K : ndarray of shape (m, m)
+        Kernel matrix of the rows of the pairs, m even. Only the diagonal and what is
+        above it are read.
 
     witness : ndarray of shape (m,)
-        Signed sum of the kernel functions of all earlier rows, at the columns. Updated
-        at the columns that come after each pair.
+        Signed sum of the kernel functions of all earlier rows. Overwritten.
 
-    uniforms : ndarray of shape (n_pairs,)
+    uniforms : ndarray of shape (m / 2,)
         One draw for each pair.
 
-    log_factor : float
-        Twice the logarithm of the inverse failure probability of a step.
+    log_factor, growth : float
+        Twice the logarithm of 2 over the failure probability of the first step, and by
+        how many times the logarithm of its number, counted from 1, it grows.
 
-    variance : float
-        Sub-Gaussian variance after the earlier pairs, 0 at the start.
+    n_earlier : int
+        How many pairs came before.
 
-    signs : ndarray of shape (2 n_pairs,)
+    is_lowrank : bool
+        Which thresholds: ``max(s b sqrt(L), b^2)`` with a sub-Gaussian constant s that
+        follows the walk, or ``max(b max(b) (1 + L) / 2, b^2)`` with the largest b so
+        far.
+
+    state : float
+        The square of s, or the largest b, after the earlier pairs; 0 at the start.
+
+    signs : ndarray of shape (m,)
         Filled with 1 for the first half and -1 for the second.
 
     Returns
     -------
-    variance : float
+    state : float
         After these pairs.
 
     check : float
@@ -51,153 +61,145 @@ def halve_pairs(K, witness, uniforms, log_factor, variance, signs):
     for i in range(uniforms.size):
         x = 2 * i
         z = x + 1
-        squared = float(K[x, x]) + float(K[z, z]) - 2.0 * float(K[x, z])
+        scale = float(K[x, x]) + float(K[z, z])
+        squared = scale - 2.0 * float(K[x, z])
         check += squared
-        squared = max(squared, 0.0)
-        threshold = max(np.sqrt(variance * squared * log_factor), squared)
-        if variance == 0.0:
-            variance = squared
-        elif threshold > 0.0:
-            shrinkage = (squared - 2.0 * threshold) * variance / threshold**2
-            variance += squared * max(1.0 + shrinkage, 0.0)
-        if threshold == 0.0:  # equal rows: a fair coin
-            threshold = 1.0
+        if squared <= _TIE * scale or squared < 0.0:
+            squared = 0.0
+        factor = log_factor
+        if growth > 0.0:
+            factor += growth * np.log(n_earlier + i + 1.0)
+        if is_lowrank:
+            length = np.sqrt(squared)
+            state = max(state, length)
+            threshold = max(length * state * 0.5 * (1.0 + factor), squared)
+        else:
+            threshold = max(np.sqrt(state * squared * factor), squared)
+            if state == 0.0:
+                state = squared
+            elif threshold > 0.0:
+                shrinkage = (squared - 2.0 * threshold) * state / threshold**2
+                state += squared * max(1.0 + shrinkage, 0.0)
         imbalance = witness[x] - witness[z]
         check += imbalance
-        swap = uniforms[i] <= min(max(0.5 * (1.0 + imbalance / threshold), 0.0), 1.0)
+        tilt = imbalance / threshold if threshold > 0.0 else 0.0  # equal: a fair coin
+        swap = uniforms[i] <= min(max(0.5 * (1.0 + tilt), 0.0), 1.0)
+        if is_lowrank and n_earlier + i == 0:
+            swap = False
         sign = -1.0 if swap else 1.0
         signs[x] = sign
         signs[z] = -sign
         for j in range(z + 1, K.shape[1]):
             witness[j] += sign * (float(K[x, j]) - float(K[z, j]))
-    return variance, check
+    return state, check
 
 
 @njit
-def better_signs(K, signs, witness):
-    """Replace the signs by alternating ones unless they are better.
+def upper_submatrix(K, rows):
+    """Diagonal of some rows and columns of a matrix, and what is above it."""
+    out = np.empty((rows.size, rows.size), K.dtype)
+    for i in range(rows.size):
+        row = K[rows[i]]
+        for j in range(i, rows.size):
+            out[i, j] = row[rows[j]]
+    return out
+
+
+@njit
+def halve_rounds(
+    K,
+    witness,
+    uniforms,
+    list_number,
+    list_length,
+    start,
+    log_factors,
+    growth,
+    is_lowrank,
+    states,
+    signs,
+):
+    """Several rounds of halving of consecutive rows of a list.
+
+    The lists that come up are numbered as in a heap: list ``i`` is split into lists
+    ``2 i + 1`` and ``2 i + 2``.
 
     Parameters
     ----------
     K : ndarray of shape (m, m)
-        Kernel matrix, m even.
+        Kernel matrix of the rows; m is a multiple of ``2^n_rounds``.
 
-    signs : ndarray of shape (m,)
-        Signs of the rows; overwritten by -1, 1, -1, ... (every second row makes up the
-        first half) if these have the smaller discrepancy, or an equal one.
+    witness : ndarray of shape (m, n_lists) or (0, 0)
+        Signed sums of the kernel functions of the earlier rows of each list. If there
+        are no earlier rows, an empty array.
 
-    witness : ndarray of shape (m,)
-        Filled with ``K @ signs``.
-    """
-    m = signs.size
-    alternating = np.zeros(m)
-    witness[:] = 0.0
-    for i in range(m):
-        sign = signs[i]
-        other = 1.0 if i % 2 else -1.0
-        for j in range(m):
-            value = float(K[i, j])
-            witness[j] += sign * value
-            alternating[j] += other * value
-    square = 0.0
-    other_square = 0.0
-    trace = 0.0
-    for i in range(m):
-        square += signs[i] * witness[i]
-        other_square += (1.0 if i % 2 else -1.0) * alternating[i]
-        trace += abs(float(K[i, i]))
-    if square >= other_square - _TIE * m * trace:
-        for i in range(m):
-            signs[i] = 1.0 if i % 2 else -1.0
-            witness[i] = alternating[i]
+    uniforms : ndarray of shape (n_rounds, n_draws)
+        Draws of the rounds. The pairs of the lists of a round have them one list after
+        the other.
 
+    list_number, list_length : int
+        Which of the lists of the first round this is, and how many rows it has.
 
-@njit
-def swap_pass(K, half, rest, witness):
-    """Exchange each row of a half for the one outside that improves it the most.
+    start : int
+        How many rows of the list come before, a multiple of ``2^n_rounds``.
 
-    Parameters
-    ----------
-    K : ndarray of shape (m, m)
-        Kernel matrix.
+    log_factors : ndarray of shape (n_rounds,)
+        For each round; see :func:`halve_pairs` for these and the next two.
 
-    half, rest : ndarray of int
-        Positions of the two halves; exchanged in place. The first of equally good rows
-        is taken, and none unless it is strictly better.
+    growth : float
 
-    witness : ndarray of shape (m,)
-        Kernel sum of the half minus that of the rest; kept up to date.
+    is_lowrank : bool
+
+    states : ndarray of shape (n_lists,)
+        Of each list; updated.
+
+    signs : ndarray of shape (m, n_lists) or (0, 0)
+        Filled with the signs of the rows in each list, 0 for rows that are in another
+        list; must be zero on entry. If they are not needed, an empty array.
 
     Returns
     -------
-    n_swaps : int
-        0 if no exchange of two rows lowers the discrepancy.
-    """
-    n_swaps = 0
-    diagonal = np.empty(witness.size)
-    for i in range(witness.size):
-        diagonal[i] = K[i, i]
-    for r in range(half.size):
-        x = half[r]
-        best = witness[x] - diagonal[x] - _TIE * witness.size * abs(diagonal[x])
-        slot = -1
-        for s in range(rest.size):
-            z = rest[s]
-            change = witness[z] + diagonal[z] - 2.0 * float(K[x, z])
-            if change < best:
-                best = change
-                slot = s
-        if slot >= 0:
-            z = rest[slot]
-            half[r] = z
-            rest[slot] = x
-            for j in range(witness.size):
-                witness[j] += 2.0 * (float(K[z, j]) - float(K[x, j]))
-            n_swaps += 1
-    return n_swaps
-
-
-@njit
-def halve_bucket(K, uniforms, log_factor, n_swap_passes):
-    """Halve the rows of a stored kernel matrix, and improve the halves by swaps.
-
-    Parameters
-    ----------
-    K : ndarray of shape (m, m)
-        Kernel matrix, m even.
-
-    uniforms : ndarray of shape (m / 2,)
-        One draw for each pair.
-
-    log_factor : float
-        See :func:`halve_pairs`.
-
-    n_swap_passes : int
-        At most so many passes over the first half; 0 leaves one row of each pair in
-        each half.
-
-    Returns
-    -------
-    half, rest : ndarray of int of shape (m / 2,)
-        Positions.
+    order : ndarray of int of shape (m,)
+        Positions of the rows, one list of the last round after the other.
 
     check : float
-        Finite if all kernel values are.
+        Finite if all kernel values met are.
     """
     m = K.shape[0]
-    witness = np.zeros(m)
-    signs = np.empty(m)
-    _, check = halve_pairs(K, witness, uniforms, log_factor, 0.0, signs)
-    if n_swap_passes > 0:
-        better_signs(K, signs, witness)
-        check += witness.sum()
-    half = np.empty(m // 2, np.int64)
-    rest = np.empty(m // 2, np.int64)
-    for i in range(m // 2):
-        first = signs[2 * i] > 0.0
-        half[i] = 2 * i if first else 2 * i + 1
-        rest[i] = 2 * i + 1 if first else 2 * i
-    for _ in range(n_swap_passes):
-        if swap_pass(K, half, rest, witness) == 0:
-            break
-    return half, rest, check
+    order = np.arange(m)
+    following = np.arange(m)
+    check = 0.0
+    for r in range(log_factors.size):
+        size = m >> r
+        half = size >> 1
+        for c in range(1 << r):
+            i = (1 << r) - 1 + c
+            rows = order[c * size : (c + 1) * size]
+            sums = np.zeros(size)
+            if witness.size > 0:
+                for k in range(size):
+                    sums[k] = witness[rows[k], i]
+            draw = ((list_number << r) + c) * (list_length >> (r + 1))
+            draw += start >> (r + 1)
+            list_signs = np.empty(size)
+            states[i], more = halve_pairs(
+                K if r == 0 else upper_submatrix(K, rows),
+                sums,
+                uniforms[r, draw : draw + half],
+                log_factors[r],
+                growth,
+                start >> (r + 1),
+                is_lowrank,
+                states[i],
+                list_signs,
+            )
+            check += more
+            for k in range(half):
+                swap = 1 if list_signs[2 * k] < 0.0 else 0
+                following[2 * c * half + k] = rows[2 * k + swap]
+                following[(2 * c + 1) * half + k] = rows[2 * k + 1 - swap]
+            if signs.size > 0:
+                for k in range(size):
+                    signs[rows[k], i] = list_signs[k]
+        order, following = following, order
+    return order, check

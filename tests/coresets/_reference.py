@@ -3,25 +3,65 @@
 import numpy as np
 
 
-def halve(K, uniforms, log_factor):
-    """Halves of a list by the textbook formulas, without a running witness."""
+def halve(K, uniforms, log_factor, halving="adaptive"):
+    """Halves of a list by the textbook formulas, without a running witness.
+
+    ``log_factor`` is a number, or a function of the number of the step from 0.
+    """
     first, second = [], []
-    variance = 0.0
+    variance = largest = 0.0
     for i, u in enumerate(uniforms):
         x, z = 2 * i, 2 * i + 1
         b2 = max(K[x, x] + K[z, z] - 2 * K[x, z], 0.0)
-        a = max(np.sqrt(variance * b2 * log_factor), b2)
-        if variance == 0:
-            variance = b2
-        elif a > 0:
-            variance += b2 * max(0.0, 1 + (b2 - 2 * a) * variance / a**2)
+        L = log_factor(i) if callable(log_factor) else log_factor
+        if halving == "lowrank":
+            largest = max(largest, np.sqrt(b2))
+            a = max(np.sqrt(b2) * largest * (0.5 + L / 2), b2)
+        else:
+            a = max(np.sqrt(variance * b2 * L), b2)
+            if variance == 0:
+                variance = b2
+            elif a > 0:
+                variance += b2 * max(0.0, 1 + (b2 - 2 * a) * variance / a**2)
         done = first + second
         alpha = (K[done, x] - K[done, z]).sum()
         alpha -= 2 * (K[first, x] - K[first, z]).sum()
         swap = u <= min(1.0, max(0.0, 0.5 * (1 - alpha / (a if a > 0 else 1.0))))
+        if halving == "lowrank" and i == 0:
+            swap = False
         first.append(z if swap else x)
         second.append(x if swap else z)
     return first, second
+
+
+def split(K, uniforms, log_factor, halving="adaptive"):
+    """Rounds of halves of halves; ``log_factor`` is a function of round and step."""
+    m = len(uniforms)
+    lists = [np.arange(len(K) >> m << m)]
+    for j in range(m):
+        h = len(lists[0]) // 2
+        halves = []
+        for i, rows in enumerate(lists):
+            u = uniforms[j, i * h : (i + 1) * h]
+            parts = halve(
+                K[np.ix_(rows, rows)], u, lambda k, j=j: log_factor(j, k), halving
+            )
+            halves += [rows[np.array(part, dtype=int)] for part in parts]
+        lists = halves
+    return np.array(lists)
+
+
+def log_factor(threshold, delta, n, m):
+    """Twice the logarithm of 2 over a step's failure probability, as a function."""
+    kept = n // 2**m * 2**m if m > 1 else n
+    probability = {
+        "paper": lambda j, k: delta / n * 2**j / m,
+        "goodpoints": lambda j, k: min(delta / (kept / 2**j) * 2**j / m, 2.0),
+        "constant": lambda j, k: delta,
+        "greedy": lambda j, k: 2.0,
+        "anytime": lambda j, k: 6 * delta / (m * (np.pi * (k + 1)) ** 2),
+    }[threshold]
+    return lambda j, k: 2 * np.log(2 / probability(j, k))
 
 
 def imbalance(K, half, rest):

@@ -8,7 +8,7 @@ from numpy.testing import assert_array_equal
 from scipy.spatial.distance import pdist
 from sklearn import config_context
 
-from skkernels.coresets import _compress, compress
+from skkernels.coresets import _buckets, _compress, compress
 from skkernels.kernels import RBF, Chi2, WhiteNoise
 
 from ._reference import halve, imbalance, mmd, swap
@@ -18,6 +18,13 @@ def data(n, d=2, seed=0):
     return np.random.RandomState(seed).randn(n, d)
 
 
+def best_of_four(K, coin):
+    """The half with the mean closest to that of all four rows, by trying them all."""
+    pairs, rests = [[0, 1], [0, 2], [0, 3]], [[2, 3], [1, 3], [1, 2]]
+    best = int(np.argmin([imbalance(K, a, b) for a, b in zip(pairs, rests)]))
+    return pairs[best] if coin < 0.5 else rests[best]
+
+
 def plain_compress(K, size, g, n_swap_passes, min_bucket, seed):
     """The same draws, one bucket after the other, by the textbook formulas."""
     rng = np.random.RandomState(seed)
@@ -25,16 +32,19 @@ def plain_compress(K, size, g, n_swap_passes, min_bucket, seed):
     n_rounds = int(np.log2(len(K) / size))
     for _ in range(n_rounds):
         length = len(sequence)
-        bucket = max((2 ** (g + 1) * size) ** 2 // length, min_bucket)
-        n_buckets = int(np.ceil(length / min(bucket, length)))
-        pairs = np.floor(np.arange(n_buckets + 1) * (length // 2) / n_buckets)
-        edges = 2 * pairs.astype(int)
+        bucket = min(max((2 ** (g + 1) * size) ** 2 // length, min_bucket), length)
+        n_buckets = int(np.ceil((length // 2) / (bucket // 2)))
+        pairs = [len(p) for p in np.array_split(np.arange(length // 2), n_buckets)]
+        edges = 2 * np.cumsum([0, *pairs])
         uniforms = rng.uniform(size=length // 2)
         coins = rng.uniform(size=n_buckets)
         parts = []
         for b in range(n_buckets):
             rows = sequence[edges[b] : edges[b + 1]]
             Kb = K[np.ix_(rows, rows)]
+            if len(rows) == 4:
+                parts.append(rows[best_of_four(Kb, coins[b])])
+                continue
             u = uniforms[edges[b] // 2 : edges[b + 1] // 2]
             halves = halve(Kb, u, 2 * np.log(2 * n_rounds * length / 0.5))
             if n_swap_passes:
@@ -44,7 +54,7 @@ def plain_compress(K, size, g, n_swap_passes, min_bucket, seed):
                     halves = every[1::2], every[::2]
             for _ in range(n_swap_passes):
                 halves = swap(Kb, *halves)
-            parts.append(rows[halves[int(coins[b] <= 0.5)]])
+            parts.append(rows[halves[int(coins[b] > 0.5)]])
         sequence = np.concatenate(parts)
     return sequence
 
@@ -72,20 +82,53 @@ def test_plain(n, size, g, n_swap_passes, monkeypatch):
         assert_array_equal(found, expected)
 
 
-def test_bucket_sizes(monkeypatch):
-    monkeypatch.setattr(_compress, "_MIN_BUCKET", 256)
-    # Compress++ of 4^8 rows with g = 2: the last three rounds halve whole lists, the
-    # first two are cheap enough for larger buckets than Compress has.
-    size, g = 256, 2
-    area = (size << (g + 1)) ** 2
-    lengths = [size << k for k in range(1, 9)]
-    sizes = [np.diff(_compress._bucket_edges(n, area, 8)) for n in lengths]
-    assert [len(s) for s in sizes] == [1, 1, 1, 4, 16, 64, 128, 256]
-    assert all(np.all(s == s[0]) for s in sizes)
-    # An even number of rows in each, all rows, sizes as equal as can be.
-    sizes = np.diff(_compress._bucket_edges(2 * 7919, 2**22, 8))
-    assert sizes.sum() == 2 * 7919 and np.all(sizes % 2 == 0)
-    assert np.ptp(sizes) == 2
+@pytest.mark.parametrize("d", [2, 10])
+@pytest.mark.parametrize("g, n_bins", [(0, 1), (0, 4), (1, 1), (1, 4), (2, 1), (2, 4)])
+def test_the_package_goodpoints(d, g, n_bins):
+    peer = pytest.importorskip("goodpoints.compress").compress_kt
+    kernel = RBF(length_scale=np.sqrt(d))
+    for n in (256, 1024, 4096):
+        for seed in range(2):
+            X = np.random.default_rng(seed).standard_normal((n, d))
+            for n_swap_passes in (0, 1):
+                # Without oversampling its swaps start from a choice between equals,
+                # which rounding decides.
+                if g == 0 and n_swap_passes == 1:
+                    continue
+                expected = peer(
+                    X,
+                    b"gaussian",
+                    k_params=np.array([2.0 * d]),
+                    g=g,
+                    num_bins=n_bins,
+                    skip_swap=n_swap_passes == 0,
+                    seed=seed,
+                )
+                size = expected.size
+                assert size == min(2**g * np.sqrt(n * n_bins), n)
+                found = _compress.halve_in_buckets(
+                    kernel,
+                    X,
+                    np.arange(n),
+                    int(np.log2(n / size)),
+                    4 * size**2 // n_bins,
+                    n_swap_passes=n_swap_passes,
+                    threshold="goodpoints",
+                    delta=0.5,
+                    rng=np.random.RandomState(np.random.PCG64(seed)),
+                )
+                assert_array_equal(np.sort(found), np.sort(expected))
+                if n_bins == 1:
+                    public = compress(
+                        kernel,
+                        X,
+                        size,
+                        g=0,
+                        n_swap_passes=n_swap_passes,
+                        threshold="goodpoints",
+                        random_state=np.random.RandomState(np.random.PCG64(seed)),
+                    )
+                    assert_array_equal(public, found)
 
 
 def test_every_row_at_most_once():
@@ -193,15 +236,15 @@ def test_float32():
     )
 
 
-def test_any_kernel_and_storage():
+def test_any_kernel_and_storage(monkeypatch):
     X = abs(data(512, 5))
     X[X < 0.3] = 0.0
     expected = compress(RBF(), X, 32, random_state=0)
-    for kernel, rows in [
-        (RBF() + WhiteNoise(), X),
-        (RBF(), sp.csr_array(X)),
-        ("precomputed", RBF()(X)),
-    ]:
+    kernel = RBF() + WhiteNoise()
+    assert_array_equal(expected, compress(kernel, X, 32, random_state=0))
+    # Buckets of one size, so that the same numbers are drawn.
+    monkeypatch.setattr(_compress, "_MIN_BUCKET_ALONE", _compress._MIN_BUCKET)
+    for kernel, rows in [(RBF(), sp.csr_array(X)), ("precomputed", RBF()(X))]:
         assert_array_equal(expected, compress(kernel, rows, 32, random_state=0))
     K = Chi2(gamma=0.5)(X)
     found = compress(Chi2(gamma=0.5), X, 32, random_state=0)
@@ -222,7 +265,7 @@ def test_sequence():
 def test_within_the_memory_budget():
     X = data(8192)
     with config_context(working_memory=1):
-        edges = _compress._bucket_edges(4096, 2**40, 8)
+        edges = _buckets.bucket_edges(4096, 2**40, 8)
         found = compress(RBF(), X, 512, random_state=0)
     assert 4 * 8 * np.diff(edges).max() ** 2 <= 2**20
     assert len(np.unique(found)) == 512

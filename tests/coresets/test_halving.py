@@ -1,4 +1,4 @@
-"""Kernel halving and swaps, against textbook formulas."""
+"""Kernel halving, against textbook formulas."""
 
 import numpy as np
 import pytest
@@ -7,33 +7,30 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn import config_context
 
 from skkernels.coresets import _halving, kernel_halve
-from skkernels.coresets._halving import step_log_factor
-from skkernels.coresets._halving_core import better_signs, halve_bucket, swap_pass
+from skkernels.coresets._halving import HALVINGS, THRESHOLDS, step_log_factor
 from skkernels.kernels import RBF, CallableKernel, Chi2, EnergyDistance, WhiteNoise
 
-from ._reference import halve, imbalance, mmd, swap
-
-LOG_FACTORS = {
-    "paper": lambda n: 2 * np.log(2 * n / 0.5),
-    "constant": lambda n: 2 * np.log(2 / 0.5),
-    "greedy": lambda n: 0.0,
-}
+from ._reference import halve, log_factor, mmd
 
 
 def data(n, d=3, seed=0):
     return np.random.RandomState(seed).randn(n, d)
 
 
-@pytest.mark.parametrize("threshold", LOG_FACTORS)
+@pytest.mark.parametrize("threshold", THRESHOLDS)
+@pytest.mark.parametrize("halving", HALVINGS)
 @pytest.mark.parametrize("n", [1, 2, 3, 16, 61, 200])
-def test_textbook(threshold, n, monkeypatch):
-    monkeypatch.setattr(_halving, "_PAIRS", 7)  # several blocks, the last one shorter
+def test_textbook(halving, threshold, n, monkeypatch):
+    monkeypatch.setattr(_halving, "_BLOCK", 14)  # several blocks, the last one shorter
     X = data(n)
     K = RBF()(X)
     for seed in range(4):
         uniforms = np.random.RandomState(seed).uniform(size=n // 2)
-        expected = halve(K, uniforms, LOG_FACTORS[threshold](n))
-        found = kernel_halve(RBF(), X, threshold=threshold, random_state=seed)
+        factor = log_factor(threshold, 0.5, n, 1)
+        expected = halve(K, uniforms, lambda k, f=factor: f(0, k), halving)
+        found = kernel_halve(
+            RBF(), X, halving=halving, threshold=threshold, random_state=seed
+        )
         assert_array_equal(found, np.array(expected, dtype=int).reshape(2, n // 2))
 
 
@@ -117,85 +114,38 @@ def test_float32():
 def test_within_the_memory_budget(monkeypatch):
     X = data(6000)
     whole = kernel_halve(RBF(), X, random_state=0)
-    widths = []
+    sizes = []
     values = _halving.kernel_values
 
     def watched(kernel, X, rows, columns):
-        widths.append(rows.size * columns.size * 8)
+        sizes.append(rows.size * columns.size * 8)
         return values(kernel, X, rows, columns)
 
     monkeypatch.setattr(_halving, "kernel_values", watched)
     with config_context(working_memory=1):
         assert_array_equal(kernel_halve(RBF(), X, random_state=0), whole)
-    assert max(widths) <= 2**17
+        first, _ = kernel_halve("precomputed", RBF()(X[:1000]), random_state=0)
+    assert max(sizes) <= 2**17
+    assert_array_equal(first, kernel_halve(RBF(), X[:1000], random_state=0)[0])
 
 
-def test_better_of_two_halves():
-    K = RBF()(data(40))
-    alternating = np.tile([-1.0, 1.0], 20)
-    for seed in range(6):
-        signs = np.repeat(np.random.RandomState(seed).choice([-1.0, 1.0], 20), 2)
-        signs[1::2] *= -1
-        found, witness = signs.copy(), np.empty(40)
-        better_signs(K, found, witness)
-        assert_allclose(witness, K @ found, atol=1e-12)
-        better = signs @ K @ signs < alternating @ K @ alternating
-        assert_array_equal(found, signs if better else alternating)
-    # The same halves in exchanged roles are equally good.
-    found = -alternating
-    better_signs(K, found, witness)
-    assert_array_equal(found, alternating)
-
-
-def test_swaps_are_the_best_ones():
-    K = RBF()(data(30))
-    half, rest = np.arange(0, 30, 2), np.arange(1, 30, 2)
-    witness = K[half].sum(axis=0) - K[rest].sum(axis=0)
-    before = imbalance(K, half, rest)
-    while True:
-        expected = swap(K, half, rest)
-        n_swaps = swap_pass(K, half, rest, witness)
-        assert_array_equal(half, expected[0])
-        assert_array_equal(rest, expected[1])
-        assert_allclose(witness, K[half].sum(axis=0) - K[rest].sum(axis=0), atol=1e-12)
-        after = imbalance(K, half, rest)
-        if n_swaps == 0:
-            break
-        assert after < before
-        before = after
-    assert after == before
-
-
-def test_bucket_is_never_worse_than_every_second_row():
-    for seed in range(20):
-        K = RBF()(data(32, seed=seed))
-        uniforms = np.random.RandomState(seed).uniform(size=16)
-        half, rest, check = halve_bucket(K, uniforms, 20.0, 1)
-        assert np.isfinite(check)
-        assert_array_equal(np.sort(np.r_[half, rest]), np.arange(32))
-        bound = imbalance(K, np.arange(1, 32, 2), np.arange(0, 32, 2))
-        assert imbalance(K, half, rest) <= bound
-
-
-@pytest.mark.parametrize("n", [16, 64, 256, 1024])
-@pytest.mark.parametrize("d", [2, 10])
-def test_agrees_with_goodpoints(n, d):
-    kt = pytest.importorskip("goodpoints.kt")
-    for seed in range(4):
-        X = np.random.default_rng(100 + seed).standard_normal((n, d))
-        K = RBF(length_scale=np.sqrt(d))(X)
-        uniforms = np.random.default_rng(seed).random(n // 2)
-        log_factor = step_log_factor("paper", 0.5, n)
-        split = kt.split_K(K, 1, delta=0.5, seed=seed)
-        assert_array_equal(halve_bucket(K, uniforms, log_factor, 0)[:2], split)
-        thinned = kt.thin_K(K, K, 1, delta=0.5, seed=seed, unique=True)
-        assert_array_equal(halve_bucket(K, uniforms, log_factor, 1)[0], thinned)
+def test_step_log_factor():
+    # A round of several shares the probability with the others.
+    for n in (2, 100, 101):
+        for threshold in ("paper", "goodpoints"):
+            factor = step_log_factor(threshold, 0.25, n, 3)
+            assert_allclose(factor, 2 * np.log(2 * n * 3 / 0.25))
+        last = log_factor("anytime", 0.25, n, 3)(0, n // 2 - 1)
+        assert_allclose(step_log_factor("anytime", 0.25, n, 3), last)
+        assert_allclose(step_log_factor("constant", 0.25, n, 3), 2 * np.log(8))
+        assert step_log_factor("greedy", 0.25, n, 3) == 0.0
 
 
 @pytest.mark.parametrize(
     "params, message",
     [
         ({"threshold": "best"}, "threshold must be one of .*paper.*'best'"),
+        ({"halving": "best"}, "halving must be one of .*adaptive.*'best'"),
         ({"delta": 0.0}, "delta must be between 0 and 1, got 0.0"),
         ({"delta": 1}, "delta must be between 0 and 1, got 1"),
         ({"sequence": [0.5, 1.0]}, "sequence must be a vector .* float64"),
