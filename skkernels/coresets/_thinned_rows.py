@@ -4,6 +4,7 @@ import numpy as np
 
 from skkernels.coresets._compress import compress
 from skkernels.coresets._halving import kernel_values
+from skkernels.coresets._sequence import halving_plan, stratified_sequence
 from skkernels.operators import memory_budget
 from skkernels.utils._array import to_numpy
 from skkernels.utils._parallel import row_blocks
@@ -49,8 +50,8 @@ def thinned_rows(kernel, X, rows, weights, size, rng):
     if n_wanted == 0:
         return chosen
     others = rng.permutation(np.flatnonzero(~certain))
-    n_rounds = (-(-others.size // n_wanted) - 1).bit_length()
-    sequence = others[_repeat(weights[others], n_wanted << n_rounds, rng)]
+    _, length = halving_plan(others.size, n_wanted)
+    sequence = others[stratified_sequence(weights[others], others.size, length, rng)]
     coreset = compress(kernel, X, n_wanted, rows[sequence], random_state=rng)
     order = np.argsort(rows)
     coreset = order[np.searchsorted(rows, coreset, sorter=order)]
@@ -71,17 +72,6 @@ def _heavy_rows(weights, size):
         if left == 0 or not heavy.any():
             return certain
         certain |= heavy
-
-
-def _repeat(weights, length, rng):
-    """Positions repeated in proportion to the weights, up to rounding at random.
-
-    Systematic sampling: position i is repeated ``length w_i / sum(w)`` times, rounded
-    up or down so that its expectation is this number.
-    """
-    ends = np.cumsum(weights / weights.sum())
-    points = (np.arange(length) + rng.uniform()) / length
-    return np.minimum(np.searchsorted(ends, points, "right"), weights.size - 1)
 
 
 def _substitutes(kernel, X, rows, spare):

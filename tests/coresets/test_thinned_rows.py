@@ -2,13 +2,12 @@
 
 import numpy as np
 import pytest
-from numpy.testing import assert_allclose, assert_array_equal
+from numpy.testing import assert_array_equal
 from scipy.optimize import brentq
 from sklearn import config_context
 
 from skkernels.coresets._thinned_rows import (
     _heavy_rows,
-    _repeat,
     _substitutes,
     thinned_rows,
 )
@@ -28,19 +27,6 @@ def test_heavy_rows_are_those_of_probability_one(size, tail):
 
 def test_equal_weights_have_no_heavy_rows():
     assert not _heavy_rows(np.full(10, 0.1), 9).any()
-
-
-@pytest.mark.parametrize("length", [5, 40, 400])
-def test_repetitions_are_proportional_to_the_weights(length):
-    weights = np.random.RandomState(0).exponential(size=30)
-    expected = length * weights / weights.sum()
-    rng = np.random.RandomState(0)
-    counts = np.array(
-        [np.bincount(_repeat(weights, length, rng), minlength=30) for _ in range(2000)]
-    )
-    assert np.all(counts.sum(axis=1) == length)
-    assert np.all(abs(counts - expected) < 1)
-    assert_allclose(counts.mean(axis=0), expected, atol=4 * np.sqrt(0.25 / 2000))
 
 
 def test_substitutes_are_near_and_distinct():
