@@ -27,13 +27,33 @@ KERNEL_CONSTRAINTS = {
 }
 
 
-class KernelEstimatorMixin(BaseEstimator):
+class VersionedEstimator(BaseEstimator):
+    """Base of all estimators: pickles note the version of skkernels."""
+
+    def __getstate__(self):
+        return {**super().__getstate__(), "_skkernels_version": __version__}
+
+    def __setstate__(self, state):
+        state = dict(state)
+        version = state.pop("_skkernels_version", "unknown")
+        if version != __version__:
+            warnings.warn(
+                f"This {type(self).__name__} was pickled by skkernels {version} and is "
+                f"loaded by {__version__}. Its results may differ or be wrong; fit it "
+                "again to be safe.",
+                UserWarning,
+                stacklevel=2,
+            )
+        super().__setstate__(state)
+
+
+class KernelEstimatorMixin(VersionedEstimator):
     """Base of the estimators with ``kernel, gamma, degree, coef0, kernel_params``.
 
     They have a parameter ``random_state``, too.
 
-    It turns these parameters into a kernel with concrete numbers, declares what input
-    the kernel takes, and notes the version of skkernels in pickles.
+    It turns these parameters into a kernel with concrete numbers, and declares what
+    input the kernel takes.
     """
 
     def _resolve_kernel(self, X, sample_weight=None):
@@ -72,22 +92,6 @@ class KernelEstimatorMixin(BaseEstimator):
         tags.input_tags.sparse = not self._is_precomputed()
         tags.input_tags.pairwise = self._is_precomputed()
         return tags
-
-    def __getstate__(self):
-        return {**super().__getstate__(), "_skkernels_version": __version__}
-
-    def __setstate__(self, state):
-        state = dict(state)
-        version = state.pop("_skkernels_version", "unknown")
-        if version != __version__:
-            warnings.warn(
-                f"This {type(self).__name__} was pickled by skkernels {version} and is "
-                f"loaded by {__version__}. Its results may differ or be wrong; fit it "
-                "again to be safe.",
-                UserWarning,
-                stacklevel=2,
-            )
-        super().__setstate__(state)
 
 
 class CenterModelMixin:
