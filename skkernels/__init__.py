@@ -3,8 +3,8 @@
 Estimators follow the scikit-learn interface and live in the families
 :mod:`skkernels.ridge`, :mod:`skkernels.eigenpro`, :mod:`skkernels.thinning` and
 :mod:`skkernels.features`; two-sample tests in :mod:`skkernels.stats`, pictures in
-:mod:`skkernels.inspection`; kernel objects in :mod:`skkernels.kernels`, the choice of few
-rows in :mod:`skkernels.coresets`, and matrix-free kernel products in
+:mod:`skkernels.inspection`; kernel objects in :mod:`skkernels.kernels`, the choice of
+few rows in :mod:`skkernels.coresets`, and matrix-free kernel products in
 :mod:`skkernels.operators`. Names are loaded on first use, so that importing the
 package costs next to nothing beside scikit-learn and Numba.
 """

@@ -64,6 +64,7 @@ def halving_plan(n, size):
     length : int
         ``size * 2**n_rounds``, at least ``n`` and less than ``2 n``.
     """
+    n, size = int(n), int(size)  # NumPy's integers have no bit_length everywhere
     n_rounds = (-(-n // size) - 1).bit_length()
     return n_rounds, size << n_rounds
 

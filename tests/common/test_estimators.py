@@ -10,20 +10,32 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn import config_context
 from sklearn.base import clone, is_classifier, is_regressor
 from sklearn.gaussian_process import kernels as gp
+from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.model_selection import GridSearchCV
 from sklearn.utils import get_tags
 from sklearn.utils.estimator_checks import parametrize_with_checks
 from sklearn.utils.validation import has_fit_parameter
 
 from skkernels import (
+    CompressThinning,
     EigenProClassifier,
     EigenProRegressor,
+    KernelHerding,
     KernelRidge,
     KernelRidgeClassifier,
     KernelRidgeCV,
+    KernelThinning,
     NystroemKernelRidge,
     NystroemKernelRidgeClassifier,
     RandomFourierFeatures,
+    SteinThinning,
+    ThinnedEstimator,
+    ThinnedKernelDensity,
+    ThinnedKernelRidge,
+    ThinnedKernelRidgeClassifier,
+    ThinnedNadarayaWatsonClassifier,
+    ThinnedNadarayaWatsonRegressor,
+    ThinnedNystroem,
 )
 from skkernels.kernels import RBF, Matern, Polynomial, kernel_names
 from skkernels.utils import all_estimators
@@ -33,6 +45,11 @@ def rbf_block(X, Z):
     """A kernel as a function on arrays."""
     X, Z = (a.toarray() if sp.issparse(a) else a for a in (X, Z))
     return np.exp(-0.1 * ((X[:, None] - Z[None]) ** 2).sum(axis=2))
+
+
+def gaussian_score(X):
+    """Scores of the standard normal distribution."""
+    return -X
 
 
 KERNELS = [
@@ -111,6 +128,33 @@ VARIANTS = [
     EigenProClassifier(class_weight="balanced", polish=True, alpha=0.1),
     EigenProClassifier(kernel="rbf", gamma="median", alpha=0.1),
     RandomFourierFeatures(),
+    KernelThinning(),
+    KernelThinning(7, weights="simplex", replace=False),
+    KernelThinning(0.3, split_kernel="plus", order="random"),
+    KernelThinning(kernel="precomputed"),
+    KernelThinning(kernel=rbf_block, halving="lowrank", threshold="greedy"),
+    CompressThinning(),
+    CompressThinning(5, g=0, order="random"),
+    CompressThinning(kernel="laplacian", swap_target="input"),
+    KernelHerding(),
+    KernelHerding(kernel=Matern(nu=1.2), replace=False),
+    SteinThinning(gaussian_score),
+    SteinThinning(gaussian_score, method="cholesky"),
+    ThinnedKernelRidge(),
+    *[ThinnedKernelRidge(**params) for params in KERNELS],
+    ThinnedKernelRidgeClassifier(),
+    ThinnedKernelRidgeClassifier(class_weight="balanced"),
+    ThinnedKernelRidgeClassifier(kernel=Matern(nu=1.5)),
+    ThinnedNadarayaWatsonRegressor(),
+    ThinnedNadarayaWatsonRegressor(kernel="laplacian"),
+    ThinnedNadarayaWatsonClassifier(),
+    ThinnedNadarayaWatsonClassifier(kernel="exponential", class_weight="balanced"),
+    ThinnedKernelDensity(),
+    ThinnedKernelDensity(bandwidth=0.5, kernel="epanechnikov"),
+    ThinnedNystroem(),
+    ThinnedNystroem(kernel="matern"),
+    ThinnedEstimator(Ridge()),
+    ThinnedEstimator(LogisticRegression()),
 ]
 
 
@@ -123,8 +167,16 @@ def test_no_estimator_is_forgotten():
     assert {type(e) for e in VARIANTS} == {cls for _, cls in all_estimators()}
 
 
-ESTIMATORS = [pytest.param(cls(), id=name) for name, cls in all_estimators()]
+# What has no default.
+REQUIRED = {"SteinThinning": [gaussian_score], "ThinnedEstimator": [Ridge()]}
+ESTIMATORS = [
+    pytest.param(cls(*REQUIRED.get(name, [])), id=name)
+    for name, cls in all_estimators()
+]
 every = pytest.mark.parametrize("estimator", ESTIMATORS)
+with_kernel = pytest.mark.parametrize(
+    "estimator", [param for param in ESTIMATORS if hasattr(param.values[0], "gamma")]
+)
 
 
 def make_data(dtype=np.float64):
@@ -135,7 +187,14 @@ def make_data(dtype=np.float64):
 
 def outputs(estimator, X):
     """What the methods of a fitted estimator return."""
-    methods = ("predict", "decision_function", "transform")
+    methods = (
+        "predict",
+        "predict_proba",
+        "decision_function",
+        "transform",
+        "score_samples",
+        "nearest",
+    )
     return {m: getattr(estimator, m)(X) for m in methods if hasattr(estimator, m)}
 
 
@@ -146,7 +205,7 @@ def test_precision_is_kept(estimator, dtype):
     target = y if is_classifier(estimator) else y.astype(dtype)
     fitted = clone(estimator).fit(X, target)
     for method, value in outputs(fitted, X).items():
-        if is_classifier(estimator) and method == "predict":
+        if method == "nearest" or is_classifier(estimator) and method == "predict":
             continue
         assert value.dtype == dtype, method
 
@@ -177,7 +236,7 @@ def test_read_only_memory_map(estimator, tmp_path):
         assert_array_equal(value, expected[method])
 
 
-@every
+@with_kernel
 def test_grid_search_in_processes(estimator):
     if not (is_classifier(estimator) or is_regressor(estimator)):
         pytest.skip("has no score")
@@ -202,7 +261,7 @@ def test_pickle_notes_the_version(estimator):
     for method, value in outputs(copy, X).items():
         assert_array_equal(value, outputs(estimator, X)[method])
     assert not hasattr(copy, "_skkernels_version")
-    old = type(estimator)()
+    old = clone(estimator)
     with pytest.warns(UserWarning, match=r"pickled by skkernels 0\.0\.1"):
         old.__setstate__({**state, "_skkernels_version": "0.0.1"})
     with pytest.warns(UserWarning, match="unknown"):
@@ -214,8 +273,11 @@ def test_pickle_notes_the_version(estimator):
 def test_default_kernel_takes_sparse_data_as_the_tag_says(estimator):
     X, y = make_data()
     X[X < 0] = 0
-    assert get_tags(estimator).input_tags.sparse
     estimator = clone(estimator).set_params(random_state=0)
+    if not get_tags(estimator).input_tags.sparse:
+        with pytest.raises(TypeError, match="[Ss]parse"):
+            estimator.fit(sp.csr_array(X), y)
+        return
     dense = outputs(clone(estimator).fit(X, y), X)
     sparse = outputs(clone(estimator).fit(sp.csr_array(X), y), sp.csr_array(X))
     for method, value in sparse.items():
@@ -232,21 +294,21 @@ class TestErrorMessages:
         with pytest.raises(ValueError, match="contains NaN"):
             clone(estimator).fit(X, y)
 
-    @every
+    @with_kernel
     def test_unknown_kernel(self, estimator):
         X, y = make_data()
         with pytest.raises(ValueError, match=r"'rbff'") as info:
             clone(estimator).set_params(kernel="rbff").fit(X, y)
         assert "rbf" in str(info.value).replace("rbff", "")
 
-    @every
+    @with_kernel
     @pytest.mark.parametrize("gamma", [-1.0, "wide", [1.0]])
     def test_wrong_gamma(self, estimator, gamma):
         X, y = make_data()
         with pytest.raises(ValueError, match="'gamma' parameter of .* must be"):
             clone(estimator).set_params(gamma=gamma).fit(X, y)
 
-    @every
+    @with_kernel
     def test_gamma_rule_for_a_kernel_without_distance(self, estimator):
         if isinstance(estimator, RandomFourierFeatures):
             pytest.skip("takes stationary kernels only")

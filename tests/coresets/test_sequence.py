@@ -40,6 +40,7 @@ def test_wrong_size(n_coreset):
 def test_plan_leaves_no_row_out(n):
     for size in range(1, n + 1):
         n_rounds, length = halving_plan(n, size)
+        assert (n_rounds, length) == halving_plan(np.int64(n), np.int64(size))
         assert length == size * 2**n_rounds
         assert n <= length < 2 * n or length == n
 
