@@ -143,7 +143,12 @@ for k, (ax, title) in enumerate(zip(others, ("means", "second moments"))):
     ax.set(xscale="log", yscale="log", xlabel="states kept", title=f"error of {title}")
     ax.set_xticks(sizes, labels=sizes)
     ax.minorticks_off()
-others[1].legend(frameon=False, fontsize="small")
+fig.legend(
+    *others[0].get_legend_handles_labels(),
+    loc="outside lower center",
+    ncols=5,
+    frameon=False,
+)
 plt.show()
 
 # %%
