@@ -27,6 +27,7 @@ from skkernels.utils._sklearn import (
 )
 from skkernels.utils._state import unchanged_on_error
 from skkernels.utils._validation import match_storage, validate
+from skkernels.utils._warnings import warn_user
 
 # A rule that chooses the width of the kernel looks at so many rows of a stream.
 _N_FIRST = 1_000
@@ -277,6 +278,11 @@ class CompressThinning(BaseThinning):
             The fitted estimator.
         """
         X, weights, rows, n_samples = self._validate(X, sample_weight)
+        if isinstance(self.n_coreset, Integral) and self.n_coreset > X.shape[0]:
+            warn_user(
+                f"n_coreset={self.n_coreset} is more than the {X.shape[0]} rows there "
+                "are: all of them are the coreset."
+            )
         kernel = self._resolve_kernel(X, weights)
         chosen = compresspp(
             kernel,

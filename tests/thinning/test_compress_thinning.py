@@ -100,7 +100,8 @@ def test_weights():
     )
     assert_array_equal(positive[alone.sample_indices_], model.sample_indices_)
     # The coreset is all rows: they keep their weights, and nothing is lost.
-    model.set_params(n_coreset=5000).fit(X, sample_weight=weights)
+    with pytest.warns(UserWarning, match="n_coreset=5000 is more than"):
+        model.set_params(n_coreset=5000).fit(X, sample_weight=weights)
     assert_allclose(model.coreset_weights_, weights[positive] / weights.sum())
     assert model.mmd_ < 1e-7
 

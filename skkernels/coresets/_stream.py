@@ -1,0 +1,360 @@
+"""Thinning of rows that come in parts, in bounded memory."""
+
+from dataclasses import dataclass, replace
+from math import isqrt, pi
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+
+from skkernels.coresets._bucket_values import BucketValues
+from skkernels.coresets._buckets import bucket_edges, depth_first_draws, halve_list
+from skkernels.coresets._halving import step_log_factor
+from skkernels.coresets._kt_thin import kt_thin
+from skkernels.utils._array import get_namespace
+
+# No buffer holds less, and rows of the first one are halved in buckets of so many.
+_MIN_CAPACITY = 128
+_MIN_BUCKET = 256
+
+
+@dataclass(frozen=True, eq=False)
+class Stream:
+    """Rows that stand for all that have come.
+
+    Level r has a buffer of rows each of which stands for ``2**r`` rows that have come.
+    When it is full its rows are halved, with a fair coin for the half that stays, and
+    what stays moves to level r + 1. Nothing here is changed in place.
+
+    Attributes
+    ----------
+    size : int or "sqrt"
+        Size of the coreset that is wanted in the end.
+
+    g : int
+        Oversampling: for a coreset of s rows, ``2^(g + 1) s`` rows at least are held.
+
+    n_swap_passes, threshold, delta
+        See :func:`skkernels.coresets.compress`. ``threshold="paper"`` gives halving
+        number i = 1, 2, ... the failure probability ``6 delta / (pi i)^2``.
+
+    center : ndarray of shape (n_features,) or None
+        Where distances are measured from: the first row.
+
+    rows : tuple of arrays or CSR matrices
+        The buffers of the levels.
+
+    numbers : tuple of ndarray of int
+        How many rows had come before each of their rows.
+
+    n_rows : int
+        How many rows have come.
+
+    copies : float
+        Their total weight.
+
+    shift : float
+        By how much the total weight is shifted before it is rounded down.
+
+    n_halvings : int
+        How many buffers have been halved.
+
+    state : tuple
+        State of the source of draws.
+    """
+
+    size: Any
+    g: int
+    n_swap_passes: int
+    threshold: str
+    delta: float
+    center: Any
+    rows: tuple
+    numbers: tuple
+    n_rows: int
+    copies: float
+    shift: float
+    n_halvings: int
+    state: tuple
+
+    @property
+    def total(self):
+        """How many rows have come, counted with their rounded weights."""
+        return sum(n.size << level for level, n in enumerate(self.numbers))
+
+    def capacity(self, level):
+        """How many rows a buffer holds."""
+        if self.size == "sqrt":
+            return max(4 ** (self.g + 2), _MIN_CAPACITY) << level
+        return max(self.size << (self.g + 2), _MIN_CAPACITY)
+
+    def bucket(self, level):
+        """How many rows of a buffer are halved together."""
+        return min(max(4 ** (self.g + 1), _MIN_BUCKET) << level, self.capacity(level))
+
+
+def start_stream(X, size, g, n_swap_passes, threshold, delta, rng):
+    """A stream of rows like those of X before the first one has come.
+
+    ``rng`` gives the shift, and then the draws of the halvings: a number for each pair
+    of rows and one for the coin, halving after halving.
+    """
+    step_log_factor(threshold, delta, 2)  # refuses what is out of range
+    return Stream(
+        size=size,
+        g=g,
+        n_swap_passes=n_swap_passes,
+        threshold=threshold,
+        delta=delta,
+        center=X[0].copy() if isinstance(X, np.ndarray) else None,
+        rows=(X[:0],),
+        numbers=(np.empty(0, dtype=np.int64),),
+        n_rows=0,
+        copies=0.0,
+        shift=rng.uniform(),
+        n_halvings=0,
+        state=rng.get_state(),
+    )
+
+
+def append(stream, X, weights=None):
+    """Rows put into the first buffer, in the order in which they come.
+
+    A row of weight w comes w times. What w is more than an integer is carried over: so
+    many copies have come as is the total weight plus a shift, rounded down.
+    """
+    n = X.shape[0]
+    weights = np.ones(n) if weights is None else weights
+    # Added one by one, so that the rounding does not depend on the parts.
+    totals = np.cumsum(np.concatenate([[stream.copies], weights]))
+    copies = np.diff(np.floor(totals + stream.shift)).astype(np.intp)
+    chosen = np.repeat(np.arange(n), copies)
+    X = X[chosen]
+    return replace(
+        stream,
+        rows=(_stack(stream.rows[0], X), *stream.rows[1:]),
+        numbers=(
+            np.concatenate([stream.numbers[0], stream.n_rows + chosen]),
+            *stream.numbers[1:],
+        ),
+        n_rows=stream.n_rows + n,
+        copies=float(totals[-1]),
+    )
+
+
+def merge(stream, other):
+    """Two streams as one: rows of the second one count as if they had come later."""
+    n_levels = max(len(stream.rows), len(other.rows))
+    rows, numbers = [], []
+    for level in range(n_levels):
+        parts = [s for s in (stream, other) if level < len(s.rows)]
+        rows.append(parts[0].rows[level])
+        for part in parts[1:]:
+            rows[-1] = _stack(rows[-1], part.rows[level])
+        numbers.append(
+            np.concatenate(
+                [s.numbers[level] + (stream.n_rows if s is other else 0) for s in parts]
+            )
+        )
+    return replace(
+        stream,
+        rows=tuple(rows),
+        numbers=tuple(numbers),
+        n_rows=stream.n_rows + other.n_rows,
+        copies=stream.copies + other.copies,
+        n_halvings=stream.n_halvings + other.n_halvings,
+    )
+
+
+def settle(stream, kernel, rng):
+    """Halve all buffers that are full, and push up what stays.
+
+    Parameters
+    ----------
+    stream : Stream
+        Buffers may hold more than their capacities.
+
+    kernel : Kernel
+        Resolved kernel.
+
+    rng : RandomState
+        Any; it is set to the state of the stream.
+
+    Returns
+    -------
+    stream : Stream
+        The same, however many rows come at a time.
+    """
+    ready = _full_buffers(stream)
+    if not ready:
+        return stream
+    rng.set_state(stream.state)
+    plans = []
+    for level, times in enumerate(ready):
+        capacity = stream.capacity(level)
+        itemsize = 4 if stream.rows[0].dtype == np.float32 else 8
+        edges = bucket_edges(capacity, stream.bucket(level), itemsize)
+        sizes = np.tile(np.diff(edges), times.size)
+        plans.append((np.repeat(times, edges.size - 1), sizes))
+    draws, ranks = depth_first_draws(*zip(*plans), rng)
+    rows, numbers = list(stream.rows), list(stream.numbers)
+    rows += [rows[0][:0]] * (len(ready) + 1 - len(rows))
+    numbers += [numbers[0][:0]] * (len(ready) + 1 - len(numbers))
+    for level, (_, sizes) in enumerate(plans):
+        if sizes.size == 0:
+            continue
+        edges = np.concatenate([[0], np.cumsum(sizes)])
+        full = edges[-1]
+        kept = halve_list(
+            BucketValues(kernel, rows[level], stream.center),
+            np.arange(full),
+            edges,
+            draws[level],
+            _log_factors(stream, sizes, ranks[level]),
+            stream.n_swap_passes,
+        )
+        rows[level + 1] = _stack(rows[level + 1], rows[level][kept])
+        numbers[level + 1] = np.concatenate([numbers[level + 1], numbers[level][kept]])
+        rows[level] = rows[level][full:].copy()
+        numbers[level] = numbers[level][full:].copy()
+    return replace(
+        stream,
+        rows=tuple(rows),
+        numbers=tuple(numbers),
+        n_halvings=stream.n_halvings + sum(r.size for r in ranks),
+        state=rng.get_state(),
+    )
+
+
+def finish(stream, kernel, rng, **options):
+    """The coreset of all rows that have come.
+
+    What the lower buffers hold is halved until it stands for as many rows as what is
+    above, so that about ``2^(g + 1)`` to ``2^(g + 2)`` times as many rows are left as
+    are wanted. These are thinned with swaps.
+
+    Parameters
+    ----------
+    stream : Stream
+        With one row at least.
+
+    kernel : Kernel
+        Resolved kernel.
+
+    rng : RandomState
+        Any; it is set to the state of the stream, which stays as it is.
+
+    **options
+        Passed to :func:`kt_thin`.
+
+    Returns
+    -------
+    rows : array or CSR matrix of shape (size, n_features)
+        The coreset in the order in which its rows came.
+
+    numbers : ndarray of int of shape (size,)
+        How many rows had come before each of them.
+    """
+    total = stream.total
+    if total == 0:
+        raise ValueError(
+            f"The weights of the rows that have come sum to {stream.copies:g} so far: "
+            "too little for one row. A weight counts as that many rows here; multiply "
+            "the weights by a constant."
+        )
+    rng.set_state(stream.state)
+    size = isqrt(total) if stream.size == "sqrt" else min(stream.size, total)
+    lowest = max((total // (size << (stream.g + 1))).bit_length() - 1, 0)
+    levels = list(zip(stream.rows, stream.numbers))
+    # The last level that has ever had rows is not above the lowest: its first ones came
+    # with 2^(g + 1) times as many rows as are wanted.
+    part = levels[0]
+    for level in range(lowest):
+        part = _halve_part(stream, kernel, level, part, rng)
+        if level + 1 < len(levels):
+            part = _stack_both(levels[level + 1], part)
+    rows, numbers = part
+    order = np.argsort(numbers, kind="stable")
+    rows, numbers = rows[order], numbers[order]
+    chosen = kt_thin(
+        kernel,
+        rows,
+        min(size, numbers.size),
+        n_swap_passes=stream.n_swap_passes,
+        threshold=stream.threshold,
+        delta=stream.delta,
+        random_state=rng,
+        **options,
+    )
+    chosen = np.sort(chosen)
+    return rows[chosen], numbers[chosen]
+
+
+def _halve_part(stream, kernel, level, part, rng):
+    """Halve what a buffer holds though it is not full."""
+    rows, numbers = part
+    n_pairs = numbers.size // 2
+    coin = rng.uniform()
+    # An odd row stays or goes.
+    last = np.arange(2 * n_pairs, numbers.size if coin < 0.5 else 2 * n_pairs)
+    kept = last
+    if n_pairs:
+        values = BucketValues(kernel, rows, stream.center)
+        edges = bucket_edges(2 * n_pairs, stream.bucket(level), values.itemsize)
+        sizes = np.diff(edges)
+        draws = rng.uniform(size=n_pairs), rng.uniform(size=sizes.size)
+        factors = _log_factors(stream, sizes, np.arange(sizes.size))
+        every = np.arange(2 * n_pairs)
+        kept = halve_list(values, every, edges, draws, factors, stream.n_swap_passes)
+        kept = np.concatenate([kept, last])
+    return rows[kept], numbers[kept]
+
+
+def _stack_both(first, second):
+    return _stack(first[0], second[0]), np.concatenate([first[1], second[1]])
+
+
+def _full_buffers(stream):
+    """For each level, when its buffer is full, again and again.
+
+    Times are numbers of rows that have come to level 0, from the first one it holds.
+    Levels after the last one that is ever full are left out.
+    """
+    ready = []
+    level = 0
+    while level < len(stream.numbers) or (ready and ready[-1].size):
+        held = stream.numbers[level].size if level < len(stream.numbers) else 0
+        capacity = stream.capacity(level)
+        if level == 0:
+            times = capacity * np.arange(1, held // capacity + 1)
+        else:
+            half = stream.capacity(level - 1) // 2
+            n_full = (held + half * ready[-1].size) // capacity
+            missing = capacity * np.arange(1, n_full + 1) - held
+            # Full before that: two streams have been merged.
+            number = np.maximum(-(-missing // half), 0)
+            times = np.concatenate([[0], ready[-1]])[number]
+        ready.append(times)
+        level += 1
+    while ready and ready[-1].size == 0:
+        ready.pop()
+    return ready
+
+
+def _log_factors(stream, sizes, ranks):
+    if stream.threshold in ("constant", "greedy"):
+        factor = step_log_factor(stream.threshold, stream.delta, 2)
+        return np.full(sizes.size, factor)
+    number = stream.n_halvings + ranks + 1.0
+    probability = 6.0 * stream.delta / (pi * number) ** 2
+    return 2.0 * np.log(2.0 * sizes / probability)
+
+
+def _stack(first, second):
+    if first.shape[0] == 0:
+        return second
+    if second.shape[0] == 0:
+        return first
+    if sp.issparse(first):
+        return sp.csr_array(sp.vstack([first, second]))
+    return get_namespace(first).concatenate([first, second])
