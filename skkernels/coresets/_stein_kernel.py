@@ -85,7 +85,7 @@ def stein_kernel(
     length_scale : float or "median", default="median"
         Length scale of a base kernel given by name. "median" is the root of the median
         of the squared distances between up to 1000 evenly spaced rows of X, those of
-        rows and themselves included.
+        rows and themselves included. If most are zero it is that of the others.
 
     preconditioner : {"identity", "cov", "score_cov"} or array-like, default=None
         The matrix M of shape (n_features, n_features), symmetric and positive definite.
@@ -241,6 +241,9 @@ def _length(positions, length_scale):
         chosen = np.unique(np.linspace(0, n - 1, min(n, _MEDIAN_ROWS)).astype(np.intp))
         squares = pdist(positions[chosen].astype(np.float64), "sqeuclidean")
         median = float(np.median(squareform(squares)))
+        positive = squares[squares > 0]
+        if median == 0 and positive.size:  # most pairs are repeats of one state
+            median = float(np.median(positive))
         return np.sqrt(median) if median > 0 else 1.0
     if not isinstance(length_scale, Real) or not 0 < length_scale < np.inf:
         raise ValueError(

@@ -5,7 +5,7 @@ from numbers import Integral
 import numpy as np
 import scipy.sparse as sp
 from sklearn.base import clone
-from sklearn.utils import check_array
+from sklearn.utils import check_array, get_tags
 
 from skkernels.coresets import kernel_mean
 from skkernels.coresets._mmd import coreset_mmd
@@ -130,7 +130,9 @@ class ThinningDisplay:
         kind : {"points", "mmd"}, default="points"
             "points" draws two features of the data and of the coreset. "mmd" fits a
             clone of the estimator for each size, and draws the distance of its coreset
-            to the data, in the kernel of the first fit, beside that of random rows.
+            to the data, in the kernel of the first fit, beside that of random rows. It
+            needs an estimator with ``n_coreset`` and ``kernel_`` that is fitted to X
+            alone.
 
         features : pair of int or str, default=(0, 1)
             Features for "points": their numbers, or names that the estimator has seen.
@@ -154,6 +156,11 @@ class ThinningDisplay:
         -------
         display : ThinningDisplay
             With the picture drawn.
+
+        Raises
+        ------
+        TypeError
+            If the estimator has not what the picture needs.
 
         Notes
         -----
@@ -243,8 +250,13 @@ def _check_rows(X):
 
 def _points(estimator, X, features, max_points):
     """Two features of the data and of the distinct rows of the coreset."""
-    check_is_fitted(estimator, ["sample_indices_", "coreset_"])
-    if isinstance(estimator.kernel_, str):
+    check_is_fitted(estimator, "sample_indices_")
+    if not hasattr(estimator, "coreset_"):
+        raise TypeError(
+            "kind='points' needs an estimator with coreset_, the rows of its coreset; "
+            f"{type(estimator).__name__} has none."
+        )
+    if isinstance(getattr(estimator, "kernel_", None), str):
         raise ValueError(
             "kind='points' needs rows with features; the estimator was fitted on a "
             "precomputed kernel matrix. Use kind='mmd'."
@@ -263,10 +275,12 @@ def _points(estimator, X, features, max_points):
     _, first, inverse = np.unique(
         estimator.sample_indices_, return_index=True, return_inverse=True
     )
+    size = len(inverse)
+    weights = getattr(estimator, "coreset_weights_", np.full(size, 1.0 / size))
     return {
         "points": _take(X[shown.astype(np.intp)], columns),
         "coreset_points": _take(estimator.coreset_[first], columns),
-        "coreset_weights": np.bincount(inverse, estimator.coreset_weights_),
+        "coreset_weights": np.bincount(inverse, weights),
         "feature_names": tuple(
             f"feature {column}" if names is None else names[column]
             for column in columns
@@ -294,6 +308,17 @@ def _take(X, columns):
 
 def _mmds(estimator, X, sizes):
     """Distances of coresets of several sizes, and of random rows."""
+    name = type(estimator).__name__
+    if "n_coreset" not in estimator.get_params(deep=False):
+        raise TypeError(
+            "kind='mmd' needs an estimator with the parameter n_coreset, which "
+            f"{name} has not."
+        )
+    if get_tags(estimator).target_tags.required:
+        raise TypeError(
+            f"kind='mmd' fits the estimator to X alone, but {name} needs targets y. "
+            "Use one that chooses a coreset of X, such as KernelThinning."
+        )
     rows = _check_rows(X)
     n = rows.shape[0]
     if isinstance(sizes, str) and sizes == "auto":
@@ -310,7 +335,12 @@ def _mmds(estimator, X, sizes):
     for size in sizes:
         fitted = clone(estimator).set_params(n_coreset=int(size)).fit(X)
         if kernel is None:
-            kernel = fitted.kernel_
+            kernel = getattr(fitted, "kernel_", None)
+            if kernel is None:
+                raise TypeError(
+                    "kind='mmd' needs an estimator with kernel_, the kernel of the "
+                    f"distance; {name} has none."
+                )
             mean = kernel_mean(kernel, rows)
         indices, weights = fitted.sample_indices_, fitted.coreset_weights_
         mmds.append(coreset_mmd(kernel, rows, indices, weights, None, mean))

@@ -39,8 +39,10 @@ class SteinKernel(Kernel):
 
     Notes
     -----
-    A block costs O(n m d) operations. The inverse multiquadric with exponent 1/2 and
-    the RBF kernel are compiled into the loop over pairs.
+    A block costs O(n m d) operations. With 4 features or more these are matrix
+    products; pairs much closer to each other than to the origin, for which products
+    cancel, are computed from differences, at some more cost. The inverse multiquadric
+    with exponent 1/2 and the RBF kernel are compiled into the loop over pairs.
     """
 
     _order = None
@@ -146,19 +148,20 @@ class SteinKernel(Kernel):
 
 
 def _fill_by_products(name, inverse, rows, columns, out, offset):
-    """Values for many features; the positions should be centered."""
+    """Values for many features; fastest if the positions are centered."""
     d = rows.shape[1] // 2
     swapped = np.hstack([rows[:, d:], rows[:, :d]])
     left = _own_numbers(rows.T)
     for part in row_blocks(columns.shape[1], _WIDTH):
         panel = np.ascontiguousarray(columns[:, part])
         combine_products(name)(
+            rows,
+            panel,
             rows[:, d:] @ panel[d:],
             swapped @ panel,
             rows[:, :d] @ panel[:d],
             left,
             _own_numbers(panel),
-            float(d),
             inverse,
             out,
             offset + part.start,

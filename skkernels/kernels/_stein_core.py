@@ -14,6 +14,10 @@ from ..utils._vecmath import exp2
 
 # Columns whose three numbers per pair stay in the fastest cache.
 PANEL = 256
+# Squared distances below this share of the squared norms they are the difference of are
+# computed from differences of features: so their relative error, and that of the
+# products with differences of scores, is at most some 1e-9.
+_TOLERANCE = 1e-6
 
 
 @inline_njit
@@ -86,21 +90,39 @@ def _fill_block(rows, columns, out, offset, inverse):
                 values[j] = combine(inner[j], cross[j], squared[j], d, inverse)
 
 
-def _combine_products(inner, mixed, product, left, right, d, inverse, out, offset):
+def _combine_products(
+    rows, columns, inner, mixed, product, left, right, inverse, out, offset
+):
     """out[:, offset:] = kernel values from matrix products.
 
     ``inner``, ``mixed`` and ``product`` hold scores times scores, scores times
     positions both ways, and positions times positions; ``left`` and ``right`` the
     product of score and position and the squared norm of the position of each row and
-    column.
+    column. Pairs for which these cancel are done again from ``rows`` and ``columns``.
     """
+    half = rows.shape[1] // 2
+    d = float(half)
     for i in range(inner.shape[0]):
         cross, square = left[0, i], left[1, i]
         a, b, c = inner[i], mixed[i], product[i]
         values = out[i, offset : offset + inner.shape[1]]
+        n_close = 0
         for j in range(inner.shape[1]):
             squared = max(square + right[1, j] - 2.0 * c[j], 0.0)
+            n_close += squared <= _TOLERANCE * (square + right[1, j])
             values[j] = combine(a[j], cross + right[0, j] - b[j], squared, d, inverse)
+        if n_close == 0:
+            continue
+        for j in range(inner.shape[1]):
+            norms = square + right[1, j]
+            if norms - 2.0 * c[j] <= _TOLERANCE * norms:
+                change = 0.0
+                squared = 0.0
+                for f in range(half):
+                    step = rows[i, f] - columns[f, j]
+                    change += (rows[i, half + f] - columns[half + f, j]) * step
+                    squared += step * step
+                values[j] = combine(a[j], change, squared, d, inverse)
 
 
 @functools.cache

@@ -67,8 +67,9 @@ def aggregated_compress_then_test(
 
     n_permutations : int, default=1999
         Number of random exchanges. If there are no more in total, all of them are
-        looked at instead. Single p-values are compared near ``alpha`` divided by the
-        number of kernels: this number should be large compared with its inverse.
+        looked at instead. ``alpha * (n_permutations + 1)`` should be a whole number.
+        Single p-values are compared near ``alpha`` divided by the number of kernels:
+        the number of exchanges should be large compared with its inverse.
 
     alpha : float, default=0.05
         Level: the probability of rejecting equal distributions.
@@ -129,7 +130,7 @@ def aggregated_compress_then_test(
     >>> bool(np.argmin(result.kernel_pvalues) > 1)
     True
     """
-    check_options(alpha, n_permutations)
+    check_options(alpha, n_permutations, shuffle=shuffle)
     check_g(g)
     X, Y = check_samples(X, Y)
     rng = check_random_state(random_state)
@@ -169,6 +170,10 @@ def _make_kernels(kernels, gammas, X, Y):
         if automatic:
             name = kernels
             median = resolve_kernels([make_kernel(name, gamma="median")], X, Y)[0]
+            if median.gamma_value is None:
+                raise ValueError(
+                    f"gammas are scales of the kernel, but {name!r} has none."
+                )
             power = 1 if median._rule_metric == "cityblock" else 2
             gammas = [median.gamma_value * scale**power for scale in _AUTO_SCALES]
         gammas = np.asarray(gammas, dtype=np.float64)

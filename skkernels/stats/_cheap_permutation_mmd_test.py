@@ -86,7 +86,7 @@ def cheap_permutation_mmd_test(
 
     n_permutations : int, default=999
         Number of random exchanges. If there are no more in total, all of them are
-        looked at instead.
+        looked at instead. ``alpha * (n_permutations + 1)`` should be a whole number.
 
     alpha : float, default=0.05
         Level: the probability of rejecting equal distributions.
@@ -142,7 +142,7 @@ def cheap_permutation_mmd_test(
     >>> result.reject, result.pvalue
     (True, 0.001)
     """
-    check_options(alpha, n_permutations)
+    check_options(alpha, n_permutations, shuffle=shuffle, unbiased=unbiased)
     if method not in _METHODS:
         raise ValueError(f"method must be one of {_METHODS}, got {method!r}.")
     paired = method == "wild"
@@ -164,10 +164,11 @@ def cheap_permutation_mmd_test(
     rows, rows_x, rows_y = choose_rows(
         X, Y, n_x, n_y, rng if shuffle else None, paired=paired
     )
+    rows = rows.astype(np.float64, copy=False)
     table = kernel_table(kernel, rows, sum(bins))
     trace = None
     if unbiased:
-        trace = kernel.diag(rows).astype(np.float64).reshape(-1, size).sum(axis=1)
+        trace = kernel.diag(rows).reshape(-1, size).sum(axis=1)
     in_x = draw_splits(*bins, n_permutations, rng, paired=paired)
     statistics, tie = split_statistics(table, in_x, size, trace)
     return TwoSampleTestResult(

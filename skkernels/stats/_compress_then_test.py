@@ -85,7 +85,7 @@ def compress_then_test(
 
     n_permutations : int, default=999
         Number of random exchanges. If there are no more in total, all of them are
-        looked at instead.
+        looked at instead. ``alpha * (n_permutations + 1)`` should be a whole number.
 
     alpha : float, default=0.05
         Level: the probability of rejecting equal distributions.
@@ -151,7 +151,7 @@ def compress_then_test(
     >>> result.reject, result.pvalue
     (True, 0.001)
     """
-    check_options(alpha, n_permutations)
+    check_options(alpha, n_permutations, shuffle=shuffle)
     check_g(g)
     X, Y = check_samples(X, Y)
     rng = check_random_state(random_state)

@@ -23,8 +23,10 @@ class TwoSampleTestResult:
 
     reject : bool
         Whether the test rejects equal distributions at its level. The same as
-        ``pvalue <= alpha`` unless several splits share the threshold, where a random
-        draw decides, so that the level is met exactly.
+        ``pvalue <= alpha`` unless the statistic equals the threshold, where a random
+        draw decides, so that the level is met exactly. Without equal statistics this
+        cannot lead to a rejection if ``alpha * (n_permutations + 1)`` is a whole
+        number.
 
     threshold : float
         What the statistic must exceed.

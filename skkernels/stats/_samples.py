@@ -49,8 +49,14 @@ def _is_vector(Z):
     return not sp.issparse(Z) and np.ndim(Z) == 1
 
 
-def check_options(alpha, n_permutations):
-    """Refuse a level or a number of permutations with which no test is possible."""
+def check_options(alpha, n_permutations, **switches):
+    """Refuse a level or a number of permutations with which no test is possible.
+
+    ``switches`` must be True or False.
+    """
+    for name, value in switches.items():
+        if not isinstance(value, (bool, np.bool_)):
+            raise ValueError(f"{name} must be True or False, got {value!r}.")
     if not isinstance(alpha, Real) or not 0 < alpha < 1:
         raise ValueError(f"alpha must be a number between 0 and 1, got {alpha!r}.")
     fewest = ceil(1 / alpha - 1e-9) - 1

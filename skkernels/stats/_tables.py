@@ -88,7 +88,13 @@ def kernel_table(kernel, rows, n_bins):
     -------
     table : ndarray of shape (n_bins, n_bins)
         In float64, symmetric.
+
+    Notes
+    -----
+    Rows in float32 are converted: the rounding errors of kernel values in float32 would
+    order statistics that are equal.
     """
+    rows = rows.astype(np.float64, copy=False)
     size = rows.shape[0] // n_bins
     table = np.empty((n_bins, n_bins))
     # Products take columns by the panel: as many bins at a time as fill one.

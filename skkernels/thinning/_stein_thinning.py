@@ -33,9 +33,12 @@ from skkernels.utils._sklearn import (
     _fit_context,
     check_is_fitted,
 )
+from skkernels.utils._state import unchanged_on_error
 from skkernels.utils._validation import validate
+from skkernels.utils._warnings import warn_user
 
 _METHODS = (
+    "auto",
     "stein",
     "skt",
     "lskt",
@@ -44,7 +47,7 @@ _METHODS = (
     "cholesky",
     "lowrank_cholesky",
 )
-# The discrepancy of so many rows takes less time than most methods.
+# Up to so many rows, a multiple of n^2 kernel values takes some seconds.
 _FEW_ROWS = 20_000
 
 
@@ -69,10 +72,12 @@ class SteinThinning(BaseCoreset, VersionedEstimator):
 
     n_coreset : int, float or "sqrt", default="sqrt"
         How many rows to keep, or what share of them in (0, 1], or their square root.
+        A number of more than all rows is taken as that of all rows, with a warning.
 
-    method : str, default="skt"
+    method : str, default="auto"
         How the coreset is found. All end with exchanges of rows.
 
+        - "auto": "skt" up to 20000 samples, "stein" for more;
         - "stein": rows are added one by one, each the best that there is;
         - "skt": Stein kernel thinning, the better of "stein" and of kernel thinning
           from a sample debiased in this way;
@@ -83,7 +88,7 @@ class SteinThinning(BaseCoreset, VersionedEstimator):
         - "lowrank_recombination", "lowrank_cholesky": these two, from the low-rank
           approximation.
 
-        The first three give equal weights and may take rows several times.
+        "stein", "skt" and "lskt" give equal weights and may take rows several times.
 
     base_kernel : str or Kernel, default="imq"
         Name or object of a radial kernel that is differentiable at equal rows. An
@@ -119,6 +124,9 @@ class SteinThinning(BaseCoreset, VersionedEstimator):
 
     Attributes
     ----------
+    method_ : str
+        The method used, "skt" or "stein" if ``method`` is "auto".
+
     sample_indices_ : ndarray of int of shape (size,)
         Numbers of the samples in the coreset, sorted, with repeats.
 
@@ -210,7 +218,7 @@ class SteinThinning(BaseCoreset, VersionedEstimator):
         score_func=None,
         n_coreset="sqrt",
         *,
-        method="skt",
+        method="auto",
         base_kernel="imq",
         length_scale="median",
         preconditioner="identity",
@@ -252,8 +260,20 @@ class SteinThinning(BaseCoreset, VersionedEstimator):
         self : object
             Fitted estimator.
         """
+        with unchanged_on_error(self):
+            return self._fit(X, score_values)
+
+    def _fit(self, X, score_values):
         X = self._validate(X, reset=True)
         n = X.shape[0]
+        if isinstance(self.n_coreset, Integral) and self.n_coreset > n:
+            warn_user(
+                f"n_coreset={self.n_coreset} is more than the {n} rows there are: it "
+                f"is taken as {n}."
+            )
+        self.method_ = self.method
+        if self.method == "auto":
+            self.method_ = "skt" if n <= _FEW_ROWS else "stein"
         scores = self._scores(X, score_values)
         stein = make_stein(
             X, scores, self.base_kernel, self.length_scale, self.preconditioner
@@ -262,7 +282,7 @@ class SteinThinning(BaseCoreset, VersionedEstimator):
         indices, weights = self._choose(stein.kernel, stein.rows, size)
         self.ksd_ = stein_discrepancy(stein.kernel, stein.rows, weights, indices)
         self.ksd_input_ = None
-        quadratic = self.method in ("skt", "recombination", "cholesky")
+        quadratic = self.method_ in ("skt", "recombination", "cholesky")
         if quadratic or n <= _FEW_ROWS:
             self.ksd_input_ = stein_discrepancy(stein.kernel, stein.rows)
         self.base_kernel_ = stein.kernel.base_kernel
@@ -292,7 +312,7 @@ class SteinThinning(BaseCoreset, VersionedEstimator):
         """The coreset, and its weights or None if they are equal."""
         rng = check_random_state(self.random_state)
         options = {"n_swap_passes": self.n_swap_passes, "random_state": rng}
-        if self.method == "stein":
+        if self.method_ == "stein":
             start = stein_thin(kernel, rows, size)
             if self.n_swap_passes == 0:
                 return start, None
@@ -305,17 +325,17 @@ class SteinThinning(BaseCoreset, VersionedEstimator):
                 n_swap_passes=self.n_swap_passes,
             )
             return chosen, None
-        if self.method in ("skt", "lskt"):
+        if self.method_ in ("skt", "lskt"):
             options |= {"threshold": self.threshold, "delta": self.delta}
-            if self.method == "skt":
+            if self.method_ == "skt":
                 return stein_kernel_thin(kernel, rows, size, **options), None
             options["rank"] = self.rank
             return low_rank_stein_thin(kernel, rows, size, **options), None
-        if self.method.startswith("lowrank"):
+        if self.method_.startswith("lowrank"):
             weights = low_rank_debias(kernel, rows, self.rank, random_state=rng)
         else:
             weights = greedy_weights(kernel, rows)
-        thin = cholesky_thin if "cholesky" in self.method else recombination_thin
+        thin = cholesky_thin if "cholesky" in self.method_ else recombination_thin
         return thin(kernel, rows, weights, size, **options)
 
     def fit_resample(self, X, y=None, score_values=None):

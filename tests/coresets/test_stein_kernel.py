@@ -104,6 +104,17 @@ def test_features_of_very_different_scales():
             assert wrong.mean() > 10 * right
 
 
+def test_length_scale_of_a_chain_that_stayed():
+    """Most pairs are equal: the length is the median distance of the others."""
+    chain = 1000.0 * np.random.RandomState(0).randn(100, 2)
+    chain[20:] = chain[20]
+    base = make_stein(chain, -chain, "imq", "median", None).kernel.base_kernel
+    difference = chain[:, None] - chain[None]
+    distances = np.sqrt((difference**2).sum(axis=2))
+    assert np.median(distances) == 0.0
+    assert_allclose(base.length_scale, np.median(distances[distances > 0]), rtol=1e-3)
+
+
 def test_one_row_and_equal_rows():
     for kind in ("identity", "cov", "score_cov"):
         one = stein_kernel(X[:1], S[:1], preconditioner=kind)

@@ -7,10 +7,22 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 from sklearn.base import BaseEstimator
+from sklearn.exceptions import NotFittedError
+from sklearn.kernel_approximation import RBFSampler
+from sklearn.linear_model import Ridge
 
 from skkernels.coresets import compress, mmd
 from skkernels.inspection import ThinningDisplay
 from skkernels.kernels import RBF
+from skkernels.thinning import (
+    CompressThinning,
+    KernelThinning,
+    SteinThinning,
+    ThinnedEstimator,
+    ThinnedKernelDensity,
+    ThinnedKernelRidge,
+    ThinnedNystroem,
+)
 
 plt = pytest.importorskip("matplotlib.pyplot")
 plt.switch_backend("Agg")
@@ -62,6 +74,63 @@ def test_points(X, convert):
     assert display.ax_.get_ylabel() == "feature 0"
     labels = [text.get_text() for text in display.ax_.get_legend().get_texts()]
     assert labels == ["data", "Thinner"]
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        KernelThinning(n_coreset=16, random_state=0),
+        CompressThinning(n_coreset=16, random_state=0),
+        SteinThinning(lambda X: -X, 16, random_state=0),
+        SteinThinning(lambda X: -X, 16, method="cholesky", random_state=0),
+        ThinnedKernelDensity(n_coreset=16, random_state=0),
+        ThinnedKernelRidge(n_coreset=16, random_state=0),
+        ThinnedNystroem(n_coreset=16, random_state=0),
+    ],
+    ids=lambda model: type(model).__name__,
+)
+def test_points_of_estimators(X, model):
+    model.fit(X, X[:, 0])
+    display = ThinningDisplay.from_estimator(model, X)
+    distinct, counts = np.unique(model.sample_indices_, return_counts=True)
+    np.testing.assert_array_equal(display.coreset_.get_offsets(), X[distinct][:, :2])
+    weights = getattr(model, "coreset_weights_", None)
+    if weights is None:
+        expected = counts / counts.sum()
+    else:
+        expected = np.bincount(model.sample_indices_, weights)[distinct]
+    np.testing.assert_allclose(display.coreset_weights, expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("method", [KernelThinning, CompressThinning])
+def test_errors_of_estimators(X, method):
+    model = method(n_coreset=4, random_state=0)
+    display = ThinningDisplay.from_estimator(model, X, kind="mmd", sizes=[8, 16])
+    fitted = method(n_coreset=16, random_state=0).fit(X)
+    assert display.mmds[1] == pytest.approx(mmd(fitted.kernel_, X, fitted.coreset_))
+
+
+@pytest.mark.parametrize(
+    "model, message",
+    [
+        (SteinThinning(lambda X: -X), "kernel_.* SteinThinning has none"),
+        (ThinnedKernelDensity(), "kernel_.* ThinnedKernelDensity has none"),
+        (ThinnedKernelRidge(), "ThinnedKernelRidge needs targets y"),
+        (RBFSampler(), "parameter n_coreset, which RBFSampler has not"),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_what_errors_need(X, model, message):
+    with pytest.raises(TypeError, match=message):
+        ThinningDisplay.from_estimator(model, X, kind="mmd", sizes=[8])
+
+
+def test_what_points_need(X):
+    model = ThinnedEstimator(Ridge()).fit(X, X[:, 0])
+    with pytest.raises(TypeError, match="coreset_.* ThinnedEstimator has none"):
+        ThinningDisplay.from_estimator(model, X)
+    with pytest.raises(NotFittedError):
+        ThinningDisplay.from_estimator(SteinThinning(), X)
 
 
 def test_markers_show_weights(X):

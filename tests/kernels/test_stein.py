@@ -78,6 +78,19 @@ def test_routes_agree(base, d):
         assert_allclose(SteinKernel(nearly)(rows), K, rtol=0, atol=1e-12 * scale)
 
 
+@pytest.mark.parametrize("base", ["imq", "rbf"])
+def test_close_rows_far_from_the_center(base):
+    """Where products of positions cancel, differences are taken."""
+    rng = np.random.RandomState(0)
+    centers = np.where(np.arange(60) < 30, -50.0, 50.0)[:, None]
+    rows = np.hstack([centers + 1e-4 * rng.randn(60, 20), rng.randn(60, 20) * 1e4])
+    base = {"imq": InverseMultiquadric, "rbf": RBF}[base](length_scale=5e-4)
+    kernel = SteinKernel(base)
+    K = kernel(rows)
+    expected = np.vstack([kernel(rows[i : i + 3], rows) for i in range(0, 60, 3)])
+    assert_allclose(K, expected, rtol=0, atol=1e-13 * np.abs(expected).max())
+
+
 @every_base
 def test_positive_semi_definite(base):
     K = SteinKernel(base)(make_rows(150, 3))

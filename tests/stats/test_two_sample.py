@@ -177,6 +177,31 @@ def test_rejects_if_and_only_if_the_pvalue_is_small():
         assert decision["reject"] == (decision["statistic"] > decision["threshold"])
 
 
+def test_a_level_between_two_ranks():
+    # 0.05 of 30 is 1.5: the largest rejects, the second largest half of the time.
+    values = np.random.RandomState(0).uniform(size=30)
+    grid = (np.arange(100) + 0.5) / 100
+    chances = np.zeros(30)
+    for i in range(30):
+        decisions = [decide(np.roll(values, -i), 0.05, u, 1e-12) for u in grid]
+        rank = round(30 * decisions[0]["pvalue"])
+        chances[rank - 1] = np.mean([d["reject"] for d in decisions])
+        for d in decisions:
+            if d["reject"] != (d["pvalue"] <= 0.05):
+                assert d["statistic"] == d["threshold"]
+    assert chances == pytest.approx([1.0, 0.5] + 28 * [0.0])
+    # The same of a whole test, where the draw falls for a rejection.
+    X, Y = samples(30, 40, shift=0.8)
+    results = [
+        cheap_permutation_mmd_test(X, Y, n_permutations=29, random_state=seed)
+        for seed in range(40)
+    ]
+    draws = [r for r in results if r.statistic == r.threshold]
+    assert {r.pvalue for r in draws} == {2 / 30}
+    assert {r.reject for r in draws} == {True, False}
+    assert all(r.reject == (r.pvalue <= 0.05) for r in results if r not in draws)
+
+
 @pytest.mark.parametrize("paired", [False, True])
 def test_random_splits_are_uniform(paired):
     drawn = draw_splits(4, 4, 60, np.random.RandomState(0), paired=paired)
@@ -206,44 +231,86 @@ def drifting_pairs(rng):
     return common + rng.normal(size=(2, 40, 1)) * (0.2 + drift) + drift
 
 
+def normal_rows(n_x, n_y):
+    return lambda rng: (rng.normal(size=(n_x, 1)), rng.normal(size=(n_y, 1)))
+
+
+def binary_rows(n_x, n_y, levels, dtype):
+    """Categories, one-hot encoded: many splits have equal statistics."""
+
+    def draw(rng):
+        Z = [np.eye(k)[rng.randint(k, size=n_x + n_y)] for k in levels]
+        Z = np.hstack(Z).astype(dtype)
+        return Z[:n_x], Z[n_x:]
+
+    return draw
+
+
+THINNED = {"g": 0, "n_bins": 9}
 NULL_CASES = {
-    "compress": (compress_then_test, (37, 47), {"g": 0, "n_bins": 12}),
+    "compress": (compress_then_test, normal_rows(22, 27), THINNED),
     "features": (
         compress_then_test,
-        (40, 40),
-        {"g": 0, "n_bins": 12, "n_random_features": 9, "kernel": "exponential"},
+        normal_rows(22, 27),
+        {**THINNED, "n_random_features": 9, "kernel": "exponential"},
     ),
-    "cheap": (cheap_permutation_mmd_test, (60, 31), {}),
-    "biased": (cheap_permutation_mmd_test, (30, 30), {"unbiased": False}),
-    "wild": (cheap_permutation_mmd_test, None, {"method": "wild"}),
+    "cheap": (cheap_permutation_mmd_test, normal_rows(60, 31), {}),
+    "biased": (cheap_permutation_mmd_test, normal_rows(30, 30), {"unbiased": False}),
+    "wild": (cheap_permutation_mmd_test, drifting_pairs, {"method": "wild"}),
     "aggregated": (
         aggregated_compress_then_test,
-        (36, 30),
-        {"g": 0, "n_bins": 12, "gammas": [0.1, 2.0]},
+        normal_rows(22, 27),
+        {**THINNED, "gammas": [0.1, 2.0]},
+    ),
+    "ties": (cheap_permutation_mmd_test, binary_rows(9, 7, [2], np.float64), {}),
+    "ties, float32": (
+        cheap_permutation_mmd_test,
+        binary_rows(8, 8, [5, 3], np.float32),
+        {"n_bins": 8},
     ),
 }
 
 
 @pytest.mark.parametrize("case", sorted(NULL_CASES))
 def test_level_and_pvalues_of_equal_distributions(case):
-    test, sizes, params = NULL_CASES[case]
+    test, draw, params = NULL_CASES[case]
     rejections, pvalues = 0, []
     for seed in range(N_NULL):
         rng = np.random.RandomState(seed)
-        if sizes is None:
-            X, Y = drifting_pairs(rng)
-        else:
-            X, Y = (rng.normal(size=(n, 1)) for n in sizes)
-        result = test(X, Y, n_permutations=199, random_state=rng, **params)
+        result = test(*draw(rng), n_permutations=99, random_state=rng, **params)
         rejections += result.reject
         pvalues.append(result.pvalue)
     # About 2.75 standard errors (0.011) to either side of 0.05.
     assert 0.02 <= rejections / N_NULL <= 0.08
-    if case == "aggregated":  # ties between kernels make its p-values conservative
+    if case in ("aggregated", "ties", "ties, float32"):  # ties make p-values larger
         assert np.mean(np.array(pvalues) <= 0.05) <= 0.08
     else:
-        spread = np.array(pvalues) - np.random.RandomState(0).uniform(size=400) / 200
+        spread = np.array(pvalues) - np.random.RandomState(0).uniform(size=400) / 100
         assert kstest(spread, "uniform").pvalue > 0.001
+
+
+@pytest.mark.parametrize("unbiased", [True, False])
+@pytest.mark.parametrize("levels", [[2], [3, 4], [9, 5]])
+def test_ties_do_not_depend_on_the_precision(levels, unbiased):
+    # Exact arithmetic: splits are equal if their counts of distances are.
+    X, Y = binary_rows(5, 6, levels, np.float64)(np.random.RandomState(0))
+    kernel = RBF(length_scale=1.7)
+    results = [
+        cheap_permutation_mmd_test(
+            X.astype(dtype), Y.astype(dtype), kernel=kernel, unbiased=unbiased,
+            n_permutations=10_000, random_state=0,
+        )
+        for dtype in (np.float32, np.float64)
+    ]  # fmt: skip
+    exact = brute_force(kernel, X, Y, (5, 6), 1, unbiased)
+    distinct = np.unique(exact.round(10)).size
+    assert distinct < exact.size / 3
+    for result in results:
+        found = np.append(result.null_distribution, result.statistic)
+        steps = np.diff(np.sort(found))
+        assert (steps > 1e-10).sum() == distinct - 1
+        assert steps[steps <= 1e-10].max() < 1e-13
+        assert result.pvalue == np.mean(exact > exact[0] - 1e-10)
 
 
 def test_equal_rows_reject_by_the_draw_alone():
@@ -305,8 +372,9 @@ def test_power_grows_with_the_samples_and_with_the_coresets():
 
 
 def test_wild_exchanges_find_as_much():
-    wild = rejections(cheap_permutation_mmd_test, 200, 0.3, method="wild")
-    other = rejections(cheap_permutation_mmd_test, 200, 0.3)
+    params = {"n": 200, "shift": 0.3, "gamma": 0.2}
+    wild = rejections(cheap_permutation_mmd_test, method="wild", **params)
+    other = rejections(cheap_permutation_mmd_test, **params)
     assert other.mean() > 0.4
     assert abs(difference_in_errors(wild, other)) < 3
 
@@ -558,6 +626,8 @@ X16, Y16 = samples(16, 16)
         (X16, Y16, {"alpha": 1.5}, "alpha must be"),
         (X16, Y16, {"n_permutations": 18}, "n_permutations must be .* at least 19"),
         (X16, Y16, {"n_permutations": 99.0}, "n_permutations must be"),
+        (X16, Y16, {"shuffle": "yes"}, "shuffle must be True or False, got 'yes'"),
+        (X16, Y16, {"shuffle": 1}, "shuffle must be True or False, got 1"),
     ],
 )
 def test_errors_of_all(test, X, Y, params, message):
@@ -579,6 +649,7 @@ def test_errors_of_all(test, X, Y, params, message):
             "no random Fourier features",
         ),
         (cheap_permutation_mmd_test, {"method": "block"}, ValueError, "method must"),
+        (cheap_permutation_mmd_test, {"unbiased": None}, ValueError, "unbiased must"),
         (aggregated_compress_then_test, {"gammas": [-1.0]}, ValueError, "gammas must"),
         (aggregated_compress_then_test, {"kernels": []}, ValueError, "kernels must"),
         (
@@ -609,6 +680,13 @@ def test_errors_of_sizes():
         cheap_permutation_mmd_test(samples(99, 1)[0], np.zeros((1, 2)))
     with pytest.raises(ValueError, match="not finite"):
         cheap_permutation_mmd_test(X16 * 1e200, Y16, kernel=Linear())
+    # What counts is the number of splits: 2 rows against 40 have enough of them.
+    result = cheap_permutation_mmd_test(*samples(2, 40, shift=9.0), random_state=0)
+    assert result.pvalue <= 0.05 and result.reject
+    assert cheap_permutation_mmd_test(*samples(2, 5)).n_bins == (2, 5)
+    for sizes in ((2, 4), (3, 3)):
+        with pytest.raises(ValueError, match="so few ways"):
+            cheap_permutation_mmd_test(*samples(*sizes))
 
 
 def test_device_arrays_are_refused(monkeypatch):

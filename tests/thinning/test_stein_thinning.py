@@ -5,12 +5,15 @@ import pickle
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
-from sklearn.base import clone
-from sklearn.datasets import load_iris
+from sklearn.base import BaseEstimator, clone
+from sklearn.datasets import load_iris, make_classification
+from sklearn.linear_model import LogisticRegression
+from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from skkernels.coresets._stein_kernel import stein_kernel
 from skkernels.kernels import RBF, Matern
+from skkernels.thinning import KernelThinning
 from skkernels.thinning._stein_thinning import _METHODS, SteinThinning
 
 
@@ -20,7 +23,11 @@ def gaussian_scores(X):
 
 
 CHECKED = [
-    *[SteinThinning(gaussian_scores, method=method) for method in _METHODS],
+    *[
+        SteinThinning(gaussian_scores, method=method)
+        for method in _METHODS
+        if method != "skt"
+    ],
     SteinThinning(gaussian_scores, 5, base_kernel="rbf", preconditioner="cov"),
     SteinThinning(gaussian_scores, 0.5, preconditioner="score_cov", length_scale=1.0),
     SteinThinning(gaussian_scores, 7, base_kernel=Matern(nu=2.5), n_swap_passes=0),
@@ -49,7 +56,7 @@ def test_attributes(method):
     assert indices.min() >= 0 and indices.max() < 300
     assert_array_equal(thinning.coreset_, X[indices])
     assert_allclose(weights.sum(), 1.0, atol=1e-12)
-    if method in ("stein", "skt", "lskt"):
+    if method in ("auto", "stein", "skt", "lskt"):
         assert_allclose(weights, 1 / 20)
         assert indices.size == 20
     else:
@@ -148,6 +155,7 @@ def test_nearest(preconditioner):
 
 
 @every_method
+@pytest.mark.filterwarnings("ignore:n_coreset=500 is more:UserWarning")
 @pytest.mark.parametrize("n_coreset", [1, 300, 500])
 def test_extreme_sizes(method, n_coreset):
     thinning = make(method, n_coreset=n_coreset).fit(X)
@@ -167,6 +175,98 @@ def test_one_sample_and_equal_samples(method):
     doubled = make(method, n_coreset=10, length_scale=1.0).fit(repeated)
     assert doubled.ksd_ < 1.5 * plain.ksd_
     assert_allclose(doubled.ksd_input_, plain.ksd_input_, rtol=1e-6)
+
+
+def test_automatic_method(monkeypatch):
+    module = "skkernels.thinning._stein_thinning"
+    assert SteinThinning().method == "auto"
+    for n_rows, method in ((300, "skt"), (299, "stein")):
+        monkeypatch.setattr(f"{module}._FEW_ROWS", n_rows)
+        automatic, explicit = make("auto").fit(X), make(method).fit(X)
+        assert automatic.method_ == explicit.method_ == method
+        assert automatic.method == "auto"
+        assert_array_equal(automatic.sample_indices_, explicit.sample_indices_)
+        assert automatic.ksd_ == explicit.ksd_
+        assert (automatic.ksd_input_ is None) == (method == "stein")
+
+
+@pytest.mark.parametrize("where", ["scores", "choice", "data"])
+def test_failed_refit_changes_nothing(where, monkeypatch):
+    thinning = SteinThinning(gaussian_scores, 10, random_state=0).fit(X)
+    before = thinning.__dict__.copy()
+    Z = X[:50, :2]
+    if where == "scores":
+        thinning.set_params(score_func=lambda X: X[:, :1])
+        before["score_func"] = thinning.score_func
+    elif where == "choice":
+
+        def fail(*args):
+            raise ValueError
+
+        name = "skkernels.thinning._stein_thinning.stein_discrepancy"
+        monkeypatch.setattr(name, fail)
+    else:
+        Z = np.full_like(Z, np.nan)
+    with pytest.raises(ValueError):
+        thinning.fit(Z)
+    assert thinning.__dict__.keys() == before.keys()
+    assert all(thinning.__dict__[name] is before[name] for name in before)
+    assert thinning.nearest(X).size == 300
+
+
+@pytest.mark.parametrize("method", ["auto", "cholesky"])
+def test_more_than_all_rows_warns(method):
+    with pytest.warns(UserWarning, match="n_coreset=500 is more than the 60 rows"):
+        thinning = make(method, n_coreset=500).fit(X[:60])
+    assert thinning.sample_indices_.size <= 60
+
+
+class ResamplingPipeline(BaseEstimator):
+    """Steps with ``fit_resample`` act on the training data only."""
+
+    def __init__(self, steps):
+        self.steps = steps
+
+    def fit(self, X, y):
+        self.fitted_ = []
+        for step in self.steps[:-1]:
+            step = clone(step)
+            if hasattr(step, "fit_resample"):
+                X, y = step.fit_resample(X, y)
+            else:
+                X = step.fit_transform(X, y)
+                self.fitted_.append(step)
+        self.n_training_rows_ = len(X)
+        self.fitted_.append(clone(self.steps[-1]).fit(X, y))
+        return self
+
+    def score(self, X, y):
+        for step in self.fitted_[:-1]:
+            X = step.transform(X)
+        return self.fitted_[-1].score(X, y)
+
+
+@pytest.mark.parametrize(
+    "thinning",
+    [
+        SteinThinning(gaussian_scores, 60, random_state=0),
+        KernelThinning(n_coreset=60, random_state=0),
+    ],
+    ids=["stein", "kernel"],
+)
+def test_resampling_in_a_pipeline(thinning):
+    Z, y = make_classification(
+        600, 4, n_informative=2, n_redundant=0, class_sep=1.5, random_state=0
+    )
+    y = np.array(["no", "yes"])[y]
+    model = ResamplingPipeline([StandardScaler(), thinning, LogisticRegression()])
+    model.fit(Z[:400], y[:400])
+    assert model.n_training_rows_ == 60
+    everything = LogisticRegression().fit(Z[:400], y[:400])
+    assert everything.score(Z[400:], y[400:]) > 0.85
+    # The standard error of an accuracy of 0.9 on 200 rows is 0.02.
+    loss = everything.score(Z[400:], y[400:]) - model.score(Z[400:], y[400:])
+    assert loss < 0.06
 
 
 def test_discrepancy_of_many_rows_is_not_computed_where_it_dominates(monkeypatch):
