@@ -89,7 +89,10 @@ plt.show()
 # %%
 # As centers, the samples of the coreset serve a model of all 6000 targets, and its
 # error falls fast, because the noise is averaged over all of them. As data, they have
-# only their own targets: the price of a fit that never looks at all samples.
+# only their own targets: the price of a fit that never looks at all samples. Wherever
+# one pass over the data for each fit can be afforded,
+# :class:`~skkernels.ridge.NystroemKernelRidge` with thinned centers is the better use
+# of a coreset.
 #
 # Thinned centers leave fewer gaps than uniform ones and so need fewer of them, and
 # their error hardly depends on the seed. ``"kmeans++"`` and ``"rpcholesky"``, which

@@ -221,13 +221,13 @@ def _gamma_params(name, entry, gamma):
         raise ValueError(
             f"gamma must be a finite number, None, 'scale' or 'median', got {gamma!r}."
         )
-    if gamma == "median" and (entry.gamma is None or issubclass(entry.cls, _NO_MEDIAN)):
+    if entry.gamma is None:
+        return {}
+    if gamma == "median" and issubclass(entry.cls, _NO_MEDIAN):
         raise ValueError(
             f"gamma='median' sets the scale of a distance, but the kernel {name!r} has "
             "none. Use a number, None or 'scale'."
         )
-    if entry.gamma is None:
-        return {}
     if entry.gamma == "length_scale":
         return {"length_scale": _length_scale(name, gamma)}
     if entry.gamma == "number":

@@ -37,36 +37,28 @@ class BaseThinnedNadarayaWatson(BaseThinned):
         ],
     }
 
-    def _fit_rows(self, X, Y, codes, weights, units, rows):
+    def _fit_rows(self, X, Y, codes, weights, rows):
         """Choose the bandwidth and the coreset from rows of positive weight.
 
-        ``Y`` of shape (n, n_targets) are the targets that are averaged, ``units`` of
-        shape (n,) are the weights of one sample, 1 unless classes are weighted; for the
-        rest see ``_choose_coreset``. Returns the positions of the coreset in X.
+        ``Y`` of shape (n, n_targets) are the targets that are averaged; for the rest
+        see ``_choose_coreset``. Returns the positions of the coreset in X.
         """
         rng = check_random_state(self.random_state)
+        make, kernel = self._kernels(X, weights)
         distinct = self._distinct_samples(X, Y, codes, weights)
-        if codes is None:  # targets of different scales are to count the same
-            Y = standardize_targets(Y, weights)
-        make, start = self._kernels(X, weights)
-        kernel = start
+        search = None
         if make is not None:
-            kernel = make(self._pilot(make, start, X, Y, weights, units, distinct, rng))
+            search = _Search(make, kernel, X, Y, codes, distinct)
+            kernel = search.pilot(self._thins(distinct[0].size), rng)
         indices, mass = self._choose_coreset(
-            kernel._without_noise(),
-            "average",
-            X,
-            Y,
-            codes,
-            weights,
-            rows,
-            distinct,
-            rng,
+            kernel._without_noise(), "average", X, Y, codes, rows, distinct, rng
         )
-        if make is not None and distinct is not None:
-            kernel = self._adjust(
-                make, start, kernel, X, Y, indices, mass, distinct, rng
-            )
+        if search is not None:
+            kernel = search.adjust(kernel, indices, mass, rng)
+        else:  # a kernel without finite values is found out by one row
+            ones = get_namespace(X).ones((indices.size, 1))
+            rows = self.coreset_[:1], self.coreset_
+            kernel_average(kernel._without_noise(), *rows, ones, ones[:, 0])
         self.kernel_, self.gamma_ = kernel, kernel.gamma_value
         return indices
 
@@ -96,48 +88,14 @@ class BaseThinnedNadarayaWatson(BaseThinned):
                 X, sample_weight=weights, random_state=self.random_state
             )
 
-        if not search:
-            return None, resolve(kernel)
+        kernel = resolve(kernel)
+        if not search or kernel.gamma_value is None:
+            return None, kernel
 
         def make(gamma):
             return resolve(make_kernel(self.kernel, gamma=gamma, **options))
 
-        return make, resolve(kernel)
-
-    def _pilot(self, make, start, X, Y, weights, units, distinct, rng):
-        """gamma by leave-one-out, on some of the samples if these are to be thinned."""
-        if distinct is not None:
-            first, weights = distinct
-            drawn = rng.permutation(first.size)[:_MAX_JUDGES]
-            X, Y, weights = X[first[drawn]], Y[first[drawn]], weights[drawn]
-            units = units[first[drawn]]
-        n = X.shape[0]
-        if n == 1:
-            return start.gamma_value
-        judges = np.linspace(0, n - 1, min(n, _MAX_JUDGES)).astype(np.intp)
-        weights = np.ones(n) if weights is None else weights
-        xp = get_namespace(X)
-        arrays = [xp.asarray(a) for a in (Y, weights, np.minimum(weights, units))]
-        judge = LeaveOneOut(X.astype(np.float64, copy=False), *arrays, judges)
-        return _search(judge, make, start)
-
-    def _adjust(self, make, start, kernel, X, Y, indices, mass, distinct, rng):
-        """The kernel that is best at samples outside of the coreset."""
-        first, weights = distinct
-        outside = np.flatnonzero(~np.isin(first, indices))
-        if outside.size < _MIN_JUDGES:
-            return kernel
-        drawn = outside[rng.permutation(outside.size)[:_MAX_JUDGES]]
-        xp = get_namespace(X)
-        judge = HeldOut(
-            X[indices].astype(np.float64, copy=False),
-            xp.asarray(Y[indices]),
-            xp.asarray(mass / mass.mean()),
-            X[first[drawn]].astype(np.float64, copy=False),
-            xp.asarray(Y[first[drawn]]),
-            xp.asarray(weights[drawn]),
-        )
-        return make(_search(judge, make, start))
+        return make, kernel
 
     def _averages(self, X, Y, empty_value):
         """Averages of Y, the targets of the coreset; what rows without any get."""
@@ -169,10 +127,52 @@ class BaseThinnedNadarayaWatson(BaseThinned):
         return get_namespace(X).asarray(values)
 
 
-def _search(judge, make, start):
-    factor = 2.0 if start._rule_metric == "cityblock" else 4.0
-    return search_gamma(
-        lambda gamma: judge.error(make(gamma)._without_noise()),
-        start.gamma_value,
-        factor,
-    )
+class _Search:
+    """Choice of the bandwidth among distinct samples, in the order of their values."""
+
+    def __init__(self, make, start, X, Y, codes, distinct):
+        self.make, self.start, self.X = make, start, X
+        self.first, totals = distinct
+        self.targets = Y[self.first]
+        if codes is None:  # targets of different scales are to count the same
+            self.targets = standardize_targets(self.targets, totals)
+        self.weights = totals / totals.mean()
+
+    def take(self, which):
+        """Rows in float64, targets and weights of some of the samples."""
+        xp = get_namespace(self.X)
+        rows = self.X[self.first[which]].astype(np.float64, copy=False)
+        return rows, xp.asarray(self.targets[which]), xp.asarray(self.weights[which])
+
+    def pilot(self, thinned, rng):
+        """The best kernel by leave-one-out, among few samples if all are too many."""
+        n = self.first.size
+        if n == 1:
+            return self.make(self.start.gamma_value)
+        judges = rng.permutation(n)[:_MAX_JUDGES]
+        if thinned:
+            samples, judges = self.take(judges), np.arange(judges.size)
+        else:
+            samples = self.take(slice(None))
+        return self.best(LeaveOneOut(*samples, judges))
+
+    def adjust(self, kernel, indices, mass, rng):
+        """The kernel that is best at samples outside of the coreset."""
+        kept = np.isin(self.first, indices)
+        outside = np.flatnonzero(~kept)
+        if outside.size < _MIN_JUDGES:
+            return kernel
+        rows, targets, _ = self.take(kept)
+        mass = mass[np.searchsorted(indices, self.first[kept])]
+        mass = get_namespace(self.X).asarray(mass / mass.mean())
+        judges = self.take(outside[rng.permutation(outside.size)[:_MAX_JUDGES]])
+        return self.best(HeldOut(rows, targets, mass, *judges))
+
+    def best(self, judge):
+        factor = 2.0 if self.start._rule_metric == "cityblock" else 4.0
+        gamma = search_gamma(
+            lambda gamma: judge.error(self.make(gamma)._without_noise()),
+            self.start.gamma_value,
+            factor,
+        )
+        return self.make(gamma)

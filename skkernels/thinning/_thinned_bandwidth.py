@@ -14,6 +14,19 @@ _FINE = (0.5, 0.25)
 _MIN_GAMMA, _MAX_GAMMA = 1e-30, 1e30
 
 
+def kernel_sums(kernel, X, centers, Y, weights):
+    """Sums of weighted targets and, in the last column, of weights at each row.
+
+    What is summed is multiplied with the kernel values; see :func:`kernel_average`.
+    """
+    xp = get_namespace(centers)
+    columns = xp.column_stack([weights[:, None] * Y, weights])
+    sums = make_operator(kernel, X, centers).matmat(columns)
+    if not bool(xp.isfinite(sums[:, -1]).all()):
+        raise ValueError("The kernel takes values that are not finite on these rows.")
+    return sums
+
+
 def kernel_average(kernel, X, centers, Y, weights):
     """Weighted means of targets with the kernel values at each row as weights.
 
@@ -43,8 +56,7 @@ def kernel_average(kernel, X, centers, Y, weights):
         Rows at which the sum of the kernel values is not positive.
     """
     xp = get_namespace(centers)
-    columns = xp.column_stack([weights[:, None] * Y, weights])
-    sums = make_operator(kernel, X, centers).matmat(columns)
+    sums = kernel_sums(kernel, X, centers, Y, weights)
     # The exponential of the kernels ends at the smallest normal number, not at 0.
     empty = ~(sums[:, -1] > 4.0 * centers.shape[0] * np.finfo(sums.dtype).tiny)
     means = sums[:, :-1] / xp.where(empty, 1.0, sums[:, -1])[:, None].astype(sums.dtype)

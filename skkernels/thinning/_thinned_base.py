@@ -64,17 +64,19 @@ def distinct_samples(X, Y, weights):
     return first, np.bincount(inverse, weights, minlength=first.size).astype(float)
 
 
-def thin_distinct(kernel, rows, n_coreset, first, totals, strata, rng):
-    """Samples that are left of distinct ones, in ascending order, and their weights.
+def keep_samples(model, X, rows, indices, mass):
+    """Set the attributes of the coreset, in the order of the training data.
 
-    ``first`` and ``totals`` are what :func:`distinct_samples` returned, ``rows`` of
-    shape (n_distinct, n_columns) and ``strata`` go with them; the weights add up to
-    those of all samples. See :func:`choose_coreset`.
+    ``indices`` are positions in X, ``mass`` is what they stand for, and ``rows`` are
+    the numbers of the rows of X among all training rows, None if these are all. Returns
+    indices and mass, sorted.
     """
-    size = coreset_size(n_coreset, first.size)
-    chosen, shares = choose_coreset(kernel, rows, size, totals, strata, rng)
-    order = np.argsort(first[chosen])
-    return first[chosen][order], shares[order] * totals.sum()
+    order = np.argsort(indices)
+    indices, mass = indices[order], mass[order]
+    model.coreset_ = X[indices]
+    model.sample_indices_ = indices if rows is None else to_numpy(rows)[indices]
+    model.coreset_weights_ = mass / mass.sum()
+    return indices, mass
 
 
 def choose_coreset(kernel, rows, size, weights, strata, rng):
@@ -179,12 +181,14 @@ class BaseThinned(KernelEstimatorMixin):
             )
 
     def _distinct_samples(self, X, Y, codes, weights):
-        """See :func:`distinct_samples`; None if the data are not to be thinned."""
-        if coreset_size(self.n_coreset, X.shape[0]) == X.shape[0]:
-            return None
+        """See :func:`distinct_samples`."""
         return distinct_samples(X, Y if codes is None else codes[:, None], weights)
 
-    def _choose_coreset(self, kernel, kind, X, Y, codes, weights, rows, distinct, rng):
+    def _thins(self, n):
+        """Whether some of n distinct samples are to be left out."""
+        return coreset_size(self.n_coreset, n) < n
+
+    def _choose_coreset(self, kernel, kind, X, Y, codes, rows, distinct, rng):
         """Choose the coreset and set its attributes.
 
         Parameters
@@ -204,13 +208,10 @@ class BaseThinned(KernelEstimatorMixin):
         codes : ndarray of int of shape (n,) or None
             Classes, which are then thinned one by one.
 
-        weights : ndarray of shape (n,) or None
-            Weights, on the host.
-
         rows : ndarray of int of shape (n,) or None
             Numbers of the rows among all training rows; None if these are all.
 
-        distinct : tuple or None
+        distinct : tuple
             What ``_distinct_samples`` returned.
 
         rng : RandomState
@@ -218,30 +219,26 @@ class BaseThinned(KernelEstimatorMixin):
 
         Returns
         -------
-        indices : ndarray of int of shape (n_kept,) or slice
+        indices : ndarray of int of shape (n_kept,)
             The coreset, as positions in X.
 
-        mass : ndarray of shape (n_kept,) or None
-            Weight that each row stands for; None is 1 for all.
+        mass : ndarray of shape (n_kept,)
+            Weight that each row stands for.
         """
-        indices, mass = slice(None), weights
-        if distinct is not None:
-            indices, mass = self._thinned(kernel, kind, X, Y, codes, *distinct, rng)
-        self.coreset_ = X[indices]
-        self.sample_indices_ = (np.arange(X.shape[0]) if rows is None else rows)[
-            indices
-        ]
-        shares = np.ones(self.coreset_.shape[0]) if mass is None else mass
-        self.coreset_weights_ = shares / shares.sum()
-        return indices, mass
+        first, mass = distinct
+        if self._thins(first.size):
+            size = coreset_size(self.n_coreset, first.size)
+            pairs = self._pairs(kernel, kind, X, Y, codes, *distinct)
+            strata = None if codes is None else codes[first]
+            chosen, shares = choose_coreset(*pairs, size, mass, strata, rng)
+            first, mass = first[chosen], shares * mass.sum()
+        return keep_samples(self, X, rows, first, mass)
 
-    def _thinned(self, kernel, kind, X, Y, codes, first, totals, rng):
-        """Rows of X that are left, in ascending order, and what they stand for."""
+    def _pairs(self, kernel, kind, X, Y, codes, first, totals):
+        """The kernel of the distinct samples and these, as rows of it."""
         X = X[first] if sp.issparse(X) else to_numpy(X[first])
         if codes is None:
-            strata, targets = None, standardize_targets(Y[first], totals)
-        else:
-            # Within a class all inner products of indicators are 1.
-            strata, targets = codes[first], np.ones((first.size, 1))
-        kernel, pairs = supervised_kernel(kernel, X, targets, kind)
-        return thin_distinct(kernel, pairs, self.n_coreset, first, totals, strata, rng)
+            targets = standardize_targets(Y[first], totals)
+        else:  # within a class all inner products of indicators are 1
+            targets = np.ones((first.size, 1))
+        return supervised_kernel(kernel, X, targets, kind)

@@ -56,7 +56,9 @@ class ThinnedEstimator(MetaEstimatorMixin, VersionedEstimator):
         What chooses the coreset: an object with ``fit`` that sets ``sample_indices_``,
         and maybe ``coreset_weights_``. It is given numbers, not a precomputed kernel.
         None is :class:`CompressThinning` to ``max(1024, 4 sqrt(n))`` of n samples, and
-        nothing where there are no more than that.
+        nothing where there are no more than that. Its ``fit`` is given X, y and
+        ``sample_weight`` alone: :class:`SteinThinning` needs a ``score_func``, because
+        ``score_values`` cannot be passed on.
 
     stratify : bool or "auto", default="auto"
         Whether the samples of each class are thinned by themselves. All classes stay
@@ -66,9 +68,10 @@ class ThinnedEstimator(MetaEstimatorMixin, VersionedEstimator):
 
     pass_weights : bool or "auto", default="auto"
         Whether the estimator is given the weights of the coreset as ``sample_weight``.
-        They have mean 1, so that the strength of a regularisation is for as many
-        samples as there are in the coreset. "auto" does so where they are not all the
-        same and its ``fit`` takes them.
+        Their sum is that of the sample weights, or the number of samples, so that the
+        strength of a regularisation means the same as for all samples. "auto" passes
+        them where they are not all 1; if the estimator's ``fit`` takes none, they are
+        dropped where data were thinned and an error otherwise.
 
     random_state : int, RandomState instance or None, default=None
         Source of the thinner's draws, where it has a parameter ``random_state`` that is
@@ -110,8 +113,11 @@ class ThinnedEstimator(MetaEstimatorMixin, VersionedEstimator):
     estimator for the coreset. The targets do not enter the choice, except through the
     classes.
 
-    Sample weights enter the choice. Where nothing is thinned they are passed on as they
-    are.
+    Sample weights enter the choice. Where no sample is left out they are passed on as
+    they are, unless the thinner has weights of its own. An estimator that is not given
+    weights, because it takes none or by ``pass_weights=False``, sees as many samples as
+    there are in the coreset: a regularisation that adds up over samples is then to be
+    chosen for that number.
 
     References
     ----------
@@ -188,23 +194,21 @@ class ThinnedEstimator(MetaEstimatorMixin, VersionedEstimator):
             weights = _check_sample_weight(
                 sample_weight, np.empty((n, 1)), ensure_non_negative=True
             )
-        self.thinner_, passed = None, weights
-        indices, shares = np.arange(n), np.ones(n) if weights is None else weights
+        thinner, indices = None, np.arange(n)
+        mass = np.ones(n) if weights is None else weights
         if self.thinner is not None or coreset_size("auto", n) < n:
-            indices, shares = self._thin(X, y, weights)
+            thinner, indices, shares = self._thin(X, y, weights)
             order = np.argsort(indices, kind="stable")
             indices, shares = indices[order], shares[order]
-            if np.array_equal(indices, _positive(weights, n)):
-                passed = None if weights is None else weights[indices]
-            else:
-                passed = shares * (indices.size / shares.sum())
+            mass = shares * (mass.sum() / shares.sum())
             X = _safe_indexing(X, indices)
             y = None if y is None else _safe_indexing(y, indices)
-        self.estimator_ = clone(self.estimator)
-        options = self._weight_option(passed)
-        self.estimator_.fit(X, *(() if y is None else (y,)), **options)
+        estimator = clone(self.estimator)
+        options = self._weight_option(estimator, mass, thinner is not None)
+        estimator.fit(X, *(() if y is None else (y,)), **options)
+        self.thinner_, self.estimator_ = thinner, estimator
         self.sample_indices_ = indices
-        self.coreset_weights_ = shares / shares.sum()
+        self.coreset_weights_ = mass / mass.sum()
         for name in ("classes_", "n_features_in_", "feature_names_in_"):
             self.__dict__.pop(name, None)
             if hasattr(self.estimator_, name):
@@ -227,15 +231,14 @@ class ThinnedEstimator(MetaEstimatorMixin, VersionedEstimator):
             )
 
     def _thin(self, X, y, weights):
-        """Rows that are left, and weights in proportion to what they stand for."""
+        """Fitted thinners, rows that are left, and the shares that they stand for."""
         n = X.shape[0]
         rng = check_random_state(self.random_state)
         thinner = self.thinner
         if thinner is None:
             thinner = CompressThinning(coreset_size("auto", n))
         if not self._stratifies(y):
-            self.thinner_, indices, shares = _run(thinner, X, y, weights, rng)
-            return indices, shares
+            return _run(thinner, X, y, weights, rng)
         kept = _positive(weights, n)
         codes = np.unique(np.asarray(y).ravel()[kept], return_inverse=True)[1]
         members = [kept[codes == code] for code in range(codes.max() + 1)]
@@ -249,7 +252,7 @@ class ThinnedEstimator(MetaEstimatorMixin, VersionedEstimator):
             sizes = stratum_sizes(np.array(masses) / sum(masses), size).tolist()
             if size == kept.size:
                 sizes = [member.size for member in members]
-        self.thinner_, indices, shares = [], [], []
+        thinners, indices, shares = [], [], []
         for member, mass, size in zip(members, masses, sizes):
             part = None if weights is None else weights[member]
             fitted, chosen, inner = _run(
@@ -260,10 +263,10 @@ class ThinnedEstimator(MetaEstimatorMixin, VersionedEstimator):
                 rng,
                 size=size,
             )
-            self.thinner_.append(fitted)
+            thinners.append(fitted)
             indices.append(member[chosen])
             shares.append(mass * inner)
-        return np.concatenate(indices), np.concatenate(shares)
+        return thinners, np.concatenate(indices), np.concatenate(shares)
 
     def _stratifies(self, y):
         """Whether classes are thinned one by one."""
@@ -279,18 +282,16 @@ class ThinnedEstimator(MetaEstimatorMixin, VersionedEstimator):
             )
         return True
 
-    def _weight_option(self, weights):
+    def _weight_option(self, estimator, weights, thinned):
         """Arguments that hand the weights to the estimator's fit."""
-        thinned = self.thinner_ is not None
-        uniform = weights is None or np.allclose(weights, weights[0], rtol=1e-9)
-        if self.pass_weights is False or weights is None:
+        neutral = np.allclose(weights, 1.0, rtol=1e-9, atol=0.0)
+        if self.pass_weights is False or (self.pass_weights == "auto" and neutral):
             return {}
-        if has_fit_parameter(self.estimator_, "sample_weight"):
-            if self.pass_weights is True or not (thinned and uniform):
-                return {"sample_weight": weights}
-        elif self.pass_weights is True or not (thinned or uniform):
+        if has_fit_parameter(estimator, "sample_weight"):
+            return {"sample_weight": weights}
+        if self.pass_weights is True or not thinned:
             raise TypeError(
-                f"{type(self.estimator_).__name__}.fit takes no sample_weight. Set "
+                f"{type(estimator).__name__}.fit takes no sample_weight. Set "
                 "pass_weights=False to ignore the weights."
             )
         return {}
@@ -516,4 +517,8 @@ def _run(thinner, X, y, weights, rng, size=None):
     shares = getattr(thinner, "coreset_weights_", None)
     if shares is None:
         shares = np.full(indices.size, 1.0 / indices.size)
-    return thinner, indices, np.asarray(shares)
+    shares = np.asarray(shares)
+    if weights is not None and np.allclose(shares, shares[0], rtol=1e-9, atol=0.0):
+        if np.array_equal(np.sort(indices), _positive(weights, n)):  # no row left out
+            shares = weights[indices] / weights.sum()
+    return thinner, indices, shares

@@ -11,8 +11,9 @@ from skkernels.base import KernelEstimatorMixin
 from skkernels.kernels import RBF, Exponential
 from skkernels.thinning._thinned_base import (
     SIZE_CONSTRAINTS,
+    choose_coreset,
     coreset_size,
-    thin_distinct,
+    keep_samples,
 )
 from skkernels.utils._array import is_cupy
 from skkernels.utils._distinct import distinct_rows
@@ -22,6 +23,7 @@ from skkernels.utils._sklearn import (
     _fit_context,
     check_is_fitted,
 )
+from skkernels.utils._state import unchanged_on_error
 from skkernels.utils._validation import check_weights, positive_rows, validate
 
 
@@ -35,8 +37,9 @@ class ThinnedKernelDensity(DensityMixin, KernelEstimatorMixin):
     Parameters
     ----------
     n_coreset : int, float, "sqrt" or "auto", default="auto"
-        How many samples to keep: a number, a share in (0, 1] or the square root of
-        their number n. "auto" is ``max(1024, 4 sqrt(n))``.
+        How many samples to keep: a number, or a share in (0, 1] or the square root of
+        the number n of distinct samples. "auto" is ``max(1024, 4 sqrt(n))``. Where that
+        is n or more, all of them stay, without a warning.
 
     bandwidth : float or {"scale", "scott", "silverman"}, default="scale"
         Bandwidth of the kernel. "scott" is ``n^(-1 / (d + 4))`` and "silverman" is
@@ -177,28 +180,27 @@ class ThinnedKernelDensity(DensityMixin, KernelEstimatorMixin):
         self : object
             The fitted estimator.
         """
-        X = self._validate(X, reset=True)
-        weights = check_weights(sample_weight, X)
-        rows = positive_rows(weights)
-        if rows is not None:
-            X, weights = X[rows], weights[rows]
-        rng = check_random_state(self.random_state)
-        self.bandwidth_ = self._bandwidth(X, weights)
-        indices, mass = slice(None), weights
-        if coreset_size(self.n_coreset, X.shape[0]) < X.shape[0]:
-            indices, mass = self._thinned(X, weights, rng)
-        self.coreset_ = X[indices]
-        rows = np.arange(X.shape[0]) if rows is None else rows
-        self.sample_indices_ = rows[indices]
-        shares = np.ones(self.coreset_.shape[0]) if mass is None else mass
-        self.coreset_weights_ = shares / shares.sum()
-        self.density_ = KernelDensity(
-            bandwidth=self.bandwidth_,
-            kernel=self.kernel,
-            atol=self.atol,
-            rtol=self.rtol,
-        ).fit(self.coreset_, sample_weight=mass)
-        return self
+        with unchanged_on_error(self):
+            X = self._validate(X, reset=True)
+            weights = check_weights(sample_weight, X)
+            rows = positive_rows(weights)
+            if rows is not None:
+                X, weights = X[rows], weights[rows]
+            rng = check_random_state(self.random_state)
+            self.bandwidth_ = self._bandwidth(X, weights)
+            first, inverse = distinct_rows(X)
+            totals = np.bincount(inverse, weights, minlength=first.size).astype(float)
+            size = coreset_size(self.n_coreset, first.size)
+            kernel = self._thinning_kernel(X.shape[1])
+            chosen, shares = choose_coreset(kernel, X[first], size, totals, None, rng)
+            _, mass = keep_samples(self, X, rows, first[chosen], shares * totals.sum())
+            self.density_ = KernelDensity(
+                bandwidth=self.bandwidth_,
+                kernel=self.kernel,
+                atol=self.atol,
+                rtol=self.rtol,
+            ).fit(self.coreset_, sample_weight=mass)
+            return self
 
     def _validate(self, X, *, reset):
         if is_cupy(X):
@@ -222,18 +224,14 @@ class ThinnedKernelDensity(DensityMixin, KernelEstimatorMixin):
         spread = np.sqrt(np.average(deviations**2, axis=0, weights=weights).mean())
         return float(factor * (spread if spread > 0 else 1.0))
 
-    def _thinned(self, X, weights, rng):
-        """Rows of X that are left, in ascending order, and what they stand for."""
-        first, inverse = distinct_rows(X)
-        totals = np.bincount(inverse, weights, minlength=first.size).astype(float)
+    def _thinning_kernel(self, n_features):
         length = self.bandwidth_
         if self.kernel == "exponential":
-            kernel = Exponential(length_scale=length)
-        elif self.kernel == "gaussian":
-            kernel = RBF(length_scale=length)
-        else:  # the deviation of the Epanechnikov kernel, which is between the others'
-            kernel = RBF(length_scale=length / np.sqrt(X.shape[1] + 4))
-        return thin_distinct(kernel, X[first], self.n_coreset, first, totals, None, rng)
+            return Exponential(length_scale=length)
+        if self.kernel == "gaussian":
+            return RBF(length_scale=length)
+        # The deviation of the Epanechnikov kernel, which is between the others'.
+        return RBF(length_scale=length / np.sqrt(n_features + 4))
 
     def score_samples(self, X):
         """Evaluate the logarithm of the density.

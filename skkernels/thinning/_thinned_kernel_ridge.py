@@ -8,6 +8,7 @@ from sklearn.base import MultiOutputMixin, RegressorMixin
 from skkernels.thinning._thinned_ridge_base import BaseThinnedKernelRidge
 from skkernels.utils._array import to_numpy
 from skkernels.utils._sklearn import Interval, _fit_context
+from skkernels.utils._state import unchanged_on_error
 from skkernels.utils._validation import check_weights, drop_zero_weights, validate
 
 
@@ -24,8 +25,10 @@ class ThinnedKernelRidge(MultiOutputMixin, RegressorMixin, BaseThinnedKernelRidg
     Parameters
     ----------
     n_coreset : int, float, "sqrt" or "auto", default="auto"
-        How many samples to keep: a number, a share in (0, 1] or the square root of
-        their number n. "auto" is ``max(1024, 4 sqrt(n))``.
+        How many samples to keep: a number, or a share in (0, 1] or the square root of
+        the number n of distinct samples, which are pairs of features and target. "auto"
+        is ``max(1024, 4 sqrt(n))``. Where that is n or more, all of them stay, without
+        a warning.
 
     alpha : float or array-like of shape (n_targets,), default=1.0
         Ridge strength, not divided by the number of samples; the samples that are kept
@@ -177,21 +180,22 @@ class ThinnedKernelRidge(MultiOutputMixin, RegressorMixin, BaseThinnedKernelRidg
         self : object
             The fitted estimator.
         """
-        X, y = validate(self, X, y, reset=True, multi_output=True, y_numeric=True)
-        self._refuse_precomputed()
-        weights = check_weights(sample_weight, X)
-        X, y, weights, rows = drop_zero_weights(X, y, weights)
-        weights = None if weights is None else to_numpy(weights)
-        Y = to_numpy(y).astype(np.float64).reshape(X.shape[0], -1)
-        return self._fit_rows(
-            X,
-            Y,
-            None,
-            weights,
-            None if rows is None else to_numpy(rows),
-            fit_intercept=self.fit_intercept,
-            flat=y.ndim == 1,
-        )
+        with unchanged_on_error(self):
+            X, y = validate(self, X, y, reset=True, multi_output=True, y_numeric=True)
+            self._refuse_precomputed()
+            weights = check_weights(sample_weight, X)
+            X, y, weights, rows = drop_zero_weights(X, y, weights)
+            weights = None if weights is None else to_numpy(weights)
+            Y = to_numpy(y).astype(np.float64).reshape(X.shape[0], -1)
+            return self._fit_rows(
+                X,
+                Y,
+                None,
+                weights,
+                rows,
+                fit_intercept=self.fit_intercept,
+                flat=y.ndim == 1,
+            )
 
     def predict(self, X):
         """Predict targets.

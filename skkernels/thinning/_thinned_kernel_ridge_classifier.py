@@ -7,6 +7,7 @@ from skkernels.thinning._thinned_ridge_base import BaseThinnedKernelRidge
 from skkernels.utils._array import to_numpy
 from skkernels.utils._classes import code_targets, encode_labels, labels_from_scores
 from skkernels.utils._sklearn import StrOptions, _fit_context
+from skkernels.utils._state import unchanged_on_error
 from skkernels.utils._validation import check_weights, drop_zero_weights, validate
 
 
@@ -22,9 +23,10 @@ class ThinnedKernelRidgeClassifier(ClassifierMixin, BaseThinnedKernelRidge):
     Parameters
     ----------
     n_coreset : int, float, "sqrt" or "auto", default="auto"
-        How many samples to keep: a number, a share in (0, 1] or the square root of
-        their number n, but at least one of each class. "auto" is
-        ``max(1024, 4 sqrt(n))``.
+        How many samples to keep, but at least one of each class: a number, or a share
+        in (0, 1] or the square root of the number n of distinct samples, which are
+        pairs of features and label. "auto" is ``max(1024, 4 sqrt(n))``. Where that is n
+        or more, all of them stay, without a warning.
 
     alpha : float, default=0.1
         Ridge strength, not divided by the number of samples; the samples that are kept
@@ -169,24 +171,25 @@ class ThinnedKernelRidgeClassifier(ClassifierMixin, BaseThinnedKernelRidge):
         self : object
             The fitted estimator.
         """
-        X, y = validate(self, X, y, reset=True)
-        check_classification_targets(to_numpy(y))
-        self._refuse_precomputed()
-        weights = check_weights(sample_weight, X)
-        self.classes_, codes, weights = encode_labels(
-            y, weights, self.class_weight, type(self).__name__
-        )
-        X, codes, weights, rows = drop_zero_weights(X, codes, weights)
-        n_classes = len(self.classes_)
-        return self._fit_rows(
-            X,
-            code_targets(codes, n_classes),
-            codes,
-            weights,
-            rows,
-            fit_intercept=True,
-            flat=n_classes == 2,
-        )
+        with unchanged_on_error(self):
+            X, y = validate(self, X, y, reset=True)
+            check_classification_targets(to_numpy(y))
+            self._refuse_precomputed()
+            weights = check_weights(sample_weight, X)
+            self.classes_, codes, weights = encode_labels(
+                y, weights, self.class_weight, type(self).__name__
+            )
+            X, codes, weights, rows = drop_zero_weights(X, codes, weights)
+            n_classes = len(self.classes_)
+            return self._fit_rows(
+                X,
+                code_targets(codes, n_classes),
+                codes,
+                weights,
+                rows,
+                fit_intercept=True,
+                flat=n_classes == 2,
+            )
 
     def decision_function(self, X):
         """Evaluate the scores of the classes.

@@ -1,7 +1,6 @@
 """Error of averages weighted by a kernel, over all samples but the one predicted."""
 
-from skkernels.operators import make_operator
-from skkernels.thinning._thinned_bandwidth import HeldOut, nearest_rows
+from skkernels.thinning._thinned_bandwidth import HeldOut, kernel_sums, nearest_rows
 from skkernels.utils._array import get_namespace
 
 # A sum from which a row's own share was taken has no digits left below this part of it.
@@ -14,32 +13,28 @@ class LeaveOneOut(HeldOut):
     Parameters
     ----------
     X : array or CSR matrix of shape (n, n_features)
-        Rows, in float64; at least two.
+        Rows, in float64; at least two. No two pairs of a row and its target are equal:
+        a copy of the sample predicted would predict it.
 
     Y : array of shape (n, n_targets)
         Targets.
 
     weights : array of shape (n,)
-        Weights.
-
-    own : array of shape (n,)
-        How much of the weight of a sample is left out where it is predicted.
+        Weights. All of the weight of a sample is left out where it is predicted.
 
     rows : ndarray of int of shape (n_judges,)
         Which samples to predict.
     """
 
-    def __init__(self, X, Y, weights, own, rows):
+    def __init__(self, X, Y, weights, rows):
         super().__init__(X, Y, weights, X[rows], Y[rows], weights[rows])
-        self.own, self.rows = own[rows], rows
+        self.rows = rows
 
     def error(self, kernel):
         """The error; where the average is empty, the nearest other sample predicts."""
-        X, Y, weights = self.model
-        xp = get_namespace(Y)
-        columns = xp.column_stack([weights[:, None] * Y, weights])
-        sums = make_operator(kernel, self.judges, X).matmat(columns)
-        own = self.own * kernel.diag(self.judges)
+        xp = get_namespace(self.targets)
+        sums = kernel_sums(kernel, self.judges, *self.model)
+        own = self.weights * kernel.diag(self.judges)
         rest = sums[:, -1] - own
         empty = ~(rest > _CANCELLED * xp.abs(sums[:, -1]))
         means = sums[:, :-1] - own[:, None] * self.targets

@@ -8,6 +8,7 @@ from skkernels.thinning._thinned_average_base import BaseThinnedNadarayaWatson
 from skkernels.utils._array import get_namespace, to_numpy
 from skkernels.utils._classes import encode_labels
 from skkernels.utils._sklearn import StrOptions, _fit_context, check_is_fitted
+from skkernels.utils._state import unchanged_on_error
 from skkernels.utils._validation import check_weights, drop_zero_weights, validate
 
 
@@ -22,9 +23,10 @@ class ThinnedNadarayaWatsonClassifier(ClassifierMixin, BaseThinnedNadarayaWatson
     Parameters
     ----------
     n_coreset : int, float, "sqrt" or "auto", default="auto"
-        How many samples to keep: a number, a share in (0, 1] or the square root of
-        their number n, but at least one of each class. "auto" is
-        ``max(1024, 4 sqrt(n))``.
+        How many samples to keep, but at least one of each class: a number, or a share
+        in (0, 1] or the square root of the number n of distinct samples, which are
+        pairs of features and label. "auto" is ``max(1024, 4 sqrt(n))``. Where that is n
+        or more, all of them stay, without a warning.
 
     kernel : str, kernel object or callable, default="rbf"
         A name from :func:`skkernels.kernels.kernel_names`, a kernel of
@@ -36,7 +38,7 @@ class ThinnedNadarayaWatsonClassifier(ClassifierMixin, BaseThinnedNadarayaWatson
         Width of kernels given by name. "loo" is the best one on a grid around
         "median", see the notes. None is 1 / n_features; "scale" is
         1 / (n_features * X.var()); "median" takes the median distance as the length
-        scale. Ignored by kernel objects and callables.
+        scale. Ignored by kernels without a width, kernel objects and callables.
 
     degree : float, default=3
         Degree of the polynomial kernel.
@@ -167,20 +169,18 @@ class ThinnedNadarayaWatsonClassifier(ClassifierMixin, BaseThinnedNadarayaWatson
         self : object
             The fitted estimator.
         """
-        X, y = validate(self, X, y, reset=True)
-        check_classification_targets(to_numpy(y))
-        given = check_weights(sample_weight, X)
-        self.classes_, codes, weights = encode_labels(
-            y, given, self.class_weight, type(self).__name__
-        )
-        X, codes, weights, rows = drop_zero_weights(X, codes, weights)
-        units = np.ones(X.shape[0]) if weights is None else weights
-        if given is not None:
-            units = units / (to_numpy(given) if rows is None else to_numpy(given)[rows])
-        Y = np.eye(len(self.classes_))[codes]
-        indices = self._fit_rows(X, Y, codes, weights, units, rows)
-        self.coreset_targets_ = self.classes_[codes[indices]]
-        return self
+        with unchanged_on_error(self):
+            X, y = validate(self, X, y, reset=True)
+            check_classification_targets(to_numpy(y))
+            weights = check_weights(sample_weight, X)
+            self.classes_, codes, weights = encode_labels(
+                y, weights, self.class_weight, type(self).__name__
+            )
+            X, codes, weights, rows = drop_zero_weights(X, codes, weights)
+            Y = np.eye(len(self.classes_))[codes]
+            indices = self._fit_rows(X, Y, codes, weights, rows)
+            self.coreset_targets_ = self.classes_[codes[indices]]
+            return self
 
     def predict_proba(self, X):
         """Estimate the probabilities of the classes.

@@ -6,6 +6,7 @@ from sklearn.base import MultiOutputMixin, RegressorMixin
 from skkernels.thinning._thinned_average_base import BaseThinnedNadarayaWatson
 from skkernels.utils._array import get_namespace, to_numpy
 from skkernels.utils._sklearn import StrOptions, _fit_context, check_is_fitted
+from skkernels.utils._state import unchanged_on_error
 from skkernels.utils._validation import check_weights, drop_zero_weights, validate
 
 
@@ -21,8 +22,10 @@ class ThinnedNadarayaWatsonRegressor(
     Parameters
     ----------
     n_coreset : int, float, "sqrt" or "auto", default="auto"
-        How many samples to keep: a number, a share in (0, 1] or the square root of
-        their number n. "auto" is ``max(1024, 4 sqrt(n))``.
+        How many samples to keep: a number, or a share in (0, 1] or the square root of
+        the number n of distinct samples, which are pairs of features and target. "auto"
+        is ``max(1024, 4 sqrt(n))``. Where that is n or more, all of them stay, without
+        a warning.
 
     kernel : str, kernel object or callable, default="rbf"
         A name from :func:`skkernels.kernels.kernel_names`, a kernel of
@@ -34,7 +37,7 @@ class ThinnedNadarayaWatsonRegressor(
         Width of kernels given by name. "loo" is the best one on a grid around
         "median", see the notes. None is 1 / n_features; "scale" is
         1 / (n_features * X.var()); "median" takes the median distance as the length
-        scale. Ignored by kernel objects and callables.
+        scale. Ignored by kernels without a width, kernel objects and callables.
 
     degree : float, default=3
         Degree of the polynomial kernel.
@@ -95,9 +98,11 @@ class ThinnedNadarayaWatsonRegressor(
 
     ``gamma="loo"`` minimises the squared error, of targets at any scale, over length
     scales from twice the median distance to its 256th part. Data that are not thinned
-    are judged by leave-one-out, on at most 2000 samples; a sample of weight w counts as
-    w samples, of which one is left out. Otherwise leave-one-out on at most 2000
-    samples gives a first width, with which the data are thinned, and then at most
+    are judged by leave-one-out, on at most 2000 samples. What is left out is a distinct
+    sample with all of its weight: samples with equal features and targets count as one
+    of the sum of their weights, since copies would predict each other; those with equal
+    features but other targets stay. Where data are thinned, leave-one-out among at most
+    2000 samples gives a first width, with which they are thinned, and then at most
     2000 samples that are not in the coreset choose the final one.
 
     With s samples in the coreset, thinning takes about ``64 s^2 log2(n / s)`` kernel
@@ -173,22 +178,16 @@ class ThinnedNadarayaWatsonRegressor(
         self : object
             The fitted estimator.
         """
-        X, y = validate(self, X, y, reset=True, multi_output=True, y_numeric=True)
-        weights = check_weights(sample_weight, X)
-        X, y, weights, rows = drop_zero_weights(X, y, weights)
-        weights = None if weights is None else to_numpy(weights)
-        Y = to_numpy(y).astype(np.float64).reshape(X.shape[0], -1)
-        indices = self._fit_rows(
-            X,
-            Y,
-            None,
-            weights,
-            np.ones(X.shape[0]),
-            None if rows is None else to_numpy(rows),
-        )
-        targets = Y[indices] if y.ndim == 2 else Y[indices, 0]
-        self.coreset_targets_ = get_namespace(X).asarray(targets.astype(X.dtype))
-        return self
+        with unchanged_on_error(self):
+            X, y = validate(self, X, y, reset=True, multi_output=True, y_numeric=True)
+            weights = check_weights(sample_weight, X)
+            X, y, weights, rows = drop_zero_weights(X, y, weights)
+            weights = None if weights is None else to_numpy(weights)
+            Y = to_numpy(y).astype(np.float64).reshape(X.shape[0], -1)
+            indices = self._fit_rows(X, Y, None, weights, rows)
+            targets = Y[indices] if y.ndim == 2 else Y[indices, 0]
+            self.coreset_targets_ = get_namespace(X).asarray(targets.astype(X.dtype))
+            return self
 
     def predict(self, X):
         """Predict targets.

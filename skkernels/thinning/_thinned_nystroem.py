@@ -13,6 +13,7 @@ from skkernels.thinning._thinned_base import BaseThinned, coreset_size
 from skkernels.utils._array import get_namespace, is_cupy, to_numpy
 from skkernels.utils._distinct import distinct_rows
 from skkernels.utils._sklearn import _fit_context, check_is_fitted
+from skkernels.utils._state import unchanged_on_error
 from skkernels.utils._validation import (
     check_same_device,
     check_weights,
@@ -37,7 +38,8 @@ class ThinnedNystroem(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseThi
     n_coreset : int, float, "sqrt" or "auto", default=100
         How many samples to keep, and the largest number of features: a number, a share
         in (0, 1] or the square root of the number n of distinct samples. "auto" is
-        ``max(1024, 4 sqrt(n))``.
+        ``max(1024, 4 sqrt(n))``. Where that is n or more, all of them stay, without a
+        warning.
 
     kernel : str, kernel object or callable, default="rbf"
         A name from :func:`skkernels.kernels.kernel_names`, a kernel of
@@ -166,39 +168,40 @@ class ThinnedNystroem(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseThi
         self : object
             The fitted transformer.
         """
-        X = validate(self, X, reset=True)
-        self._refuse_precomputed()
-        weights = check_weights(sample_weight, X)
-        rows = positive_rows(weights)
-        if rows is not None:
-            X, weights = X[rows], weights[rows]
-        size = self.n_coreset
-        if not isinstance(size, Integral):
-            size = coreset_size(size, distinct_rows(X)[0].size)
-        size = min(size, X.shape[0])
-        check_memory(
-            24 * size * size,
-            what=f"The {size} x {size} kernel matrix of the coreset with its factor",
-            remedy="use fewer samples (n_coreset)",
-        )
-        kernel = self._resolve_kernel(X, weights)._without_noise()
-        indices = select_centers(
-            kernel,
-            X,
-            size,
-            "thinning",
-            sample_weight=weights,
-            random_state=self.random_state,
-        )
-        self.coreset_ = X[indices]
-        self.sample_indices_ = indices if rows is None else to_numpy(rows)[indices]
-        K = center_matrix(kernel, self.coreset_)
-        xp = get_namespace(K)
-        tol = K.shape[0] * _EPS * float(xp.abs(K.diagonal()).max())
-        whitening = Whitening(K, tol)
-        self.normalization_ = whitening.apply(xp.eye(whitening.rank))
-        self.n_components_ = self._n_features_out = whitening.rank
-        return self
+        with unchanged_on_error(self):
+            X = validate(self, X, reset=True)
+            self._refuse_precomputed()
+            weights = check_weights(sample_weight, X)
+            rows = positive_rows(weights)
+            if rows is not None:
+                X, weights = X[rows], weights[rows]
+            size = self.n_coreset
+            if not isinstance(size, Integral):
+                size = coreset_size(size, distinct_rows(X)[0].size)
+            size = min(size, X.shape[0])
+            check_memory(
+                24 * size * size,
+                what=f"The {size} x {size} kernel matrix of the coreset, factored",
+                remedy="use fewer samples (n_coreset)",
+            )
+            kernel = self._resolve_kernel(X, weights)._without_noise()
+            indices = select_centers(
+                kernel,
+                X,
+                size,
+                "thinning",
+                sample_weight=weights,
+                random_state=self.random_state,
+            )
+            self.coreset_ = X[indices]
+            self.sample_indices_ = indices if rows is None else to_numpy(rows)[indices]
+            K = center_matrix(kernel, self.coreset_)
+            xp = get_namespace(K)
+            tol = K.shape[0] * _EPS * float(xp.abs(K.diagonal()).max())
+            whitening = Whitening(K, tol)
+            self.normalization_ = whitening.apply(xp.eye(whitening.rank))
+            self.n_components_ = self._n_features_out = whitening.rank
+            return self
 
     def transform(self, X):
         """Compute the features.

@@ -43,15 +43,14 @@ class BaseThinnedKernelRidge(BaseThinned):
         self._resolve_kernel(X, on_device)
         distinct = self._distinct_samples(X, Y, codes, weights)
         indices, mass = self._choose_coreset(
-            self.kernel_, "ridge", X, Y, codes, weights, rows, distinct, rng
+            self.kernel_, "ridge", X, Y, codes, rows, distinct, rng
         )
         Y = xp.asarray(Y)
         mean = xp.zeros(Y.shape[1])
         if fit_intercept:
             mean = xp.average(Y, axis=0, weights=on_device)
         op = make_operator(self.kernel_, self.coreset_.astype(np.float64, copy=False))
-        mass = None if mass is None else xp.asarray(mass)
-        problem = DualProblem(op, Y[indices] - mean, alpha, mass)
+        problem = DualProblem(op, Y[indices] - mean, alpha, xp.asarray(mass))
         size = op.shape[0]
         if size <= _MAX_DIRECT and 8 * size * size <= memory_budget():
             dual_coef = problem.solve_cholesky()
@@ -62,6 +61,11 @@ class BaseThinnedKernelRidge(BaseThinned):
         if flat:
             dual_coef, mean = dual_coef[:, 0], float(mean[0])
         self.dual_coef_ = dual_coef.astype(X.dtype)
+        if not bool(xp.isfinite(self.dual_coef_).all()):
+            raise ValueError(
+                "The coefficients are not finite: the kernel takes values that are not "
+                "finite on these rows, or so large ones that the solution overflows."
+            )
         self.intercept_ = mean
         return self
 

@@ -131,6 +131,7 @@ VARIANTS = [
     KernelThinning(),
     KernelThinning(7, weights="simplex", replace=False),
     KernelThinning(0.3, split_kernel="plus", order="random"),
+    KernelThinning(kernel="linear"),
     KernelThinning(kernel="precomputed"),
     KernelThinning(kernel=rbf_block, halving="lowrank", threshold="greedy"),
     CompressThinning(),

@@ -160,11 +160,6 @@ def test_kernels_of_unknown_classes_are_called(X):
         (lambda: make_kernel("rbf", gamma=np.nan), ValueError, "gamma .* got nan"),
         (lambda: make_kernel("laplacian", gamma=-1), ValueError, "gamma of Laplacian"),
         (lambda: make_kernel("poly", gamma=-1), ValueError, "gamma of Polynomial"),
-        (
-            lambda: make_kernel("linear", gamma="median"),
-            ValueError,
-            "'linear' has none",
-        ),
         (lambda: make_kernel("poly", gamma="median"), ValueError, "'poly' has none"),
         (lambda: make_kernel("sigmoid", gamma="median"), ValueError, "has none"),
         (lambda: make_kernel("chi2", gamma="median"), ValueError, "'chi2' has none"),
@@ -193,6 +188,12 @@ def test_kernels_of_unknown_classes_are_called(X):
 def test_errors_say_what_is_allowed(call, error, message):
     with pytest.raises(error, match=message):
         call()
+
+
+@pytest.mark.parametrize("gamma", [None, 3.0, "scale", "median"])
+def test_gamma_of_a_kernel_without_one_is_ignored(gamma):
+    assert make_kernel("linear", gamma=gamma) == make_kernel("linear")
+    assert make_kernel("cosine", gamma=gamma) == make_kernel("cosine")
 
 
 class _Smoother(RegressorMixin, BaseEstimator):

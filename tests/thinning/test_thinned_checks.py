@@ -10,9 +10,12 @@ from sklearn import config_context
 from sklearn.base import clone, is_classifier
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.model_selection import GridSearchCV
+from sklearn.neighbors import KernelDensity
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from skkernels.kernels import RBF
+from skkernels.linalg import Whitening
+from skkernels.solvers import DualProblem
 from skkernels.thinning import (
     KernelThinning,
     ThinnedEstimator,
@@ -23,20 +26,18 @@ from skkernels.thinning import (
     ThinnedNadarayaWatsonRegressor,
     ThinnedNystroem,
 )
+from skkernels.thinning._thinned_bandwidth import HeldOut
 from tests.ridge.test_device import cupy  # noqa: F401
 
+# The defaults are checked with all estimators, in tests/common.
 VARIANTS = [
-    ThinnedKernelRidge(),
     ThinnedKernelRidge(100),
     ThinnedKernelRidge(fit_intercept=False, kernel="matern"),
     ThinnedKernelRidgeClassifier(12),
     ThinnedKernelRidgeClassifier(0.5, class_weight="balanced", kernel="laplacian"),
-    ThinnedNadarayaWatsonRegressor(),
     ThinnedNadarayaWatsonRegressor(100),
-    ThinnedNadarayaWatsonRegressor(empty="mean", kernel="exponential"),
     ThinnedNadarayaWatsonClassifier(12),
     ThinnedNadarayaWatsonClassifier(empty="mean", kernel=RBF("median")),
-    ThinnedKernelDensity(),
     ThinnedKernelDensity(12, bandwidth=0.5, kernel="tophat"),
     ThinnedNystroem(12),
     ThinnedNystroem("sqrt", kernel="linear"),
@@ -133,16 +134,28 @@ def test_sparse_rows_are_dense_rows(model):
 @thinned
 def test_float32(model):
     X, y = make_data()
-    y = targets(model, y)
-    double = clone(model).fit(X.astype(np.float32).astype(np.float64), y)
-    single = clone(model).fit(X.astype(np.float32), y)
-    assert single.coreset_.dtype == np.float32
-    value = output(single, X.astype(np.float32))
-    assert value.dtype == np.float32
-    if np.array_equal(single.sample_indices_, double.sample_indices_):
-        assert_allclose(value, output(double, X), atol=2e-3)
-    else:  # rounding turned a coin of the thinning: another coreset, as good as this
-        assert not is_classifier(model)
+    X, y = X.astype(np.float32), targets(model, y)
+
+    def fit_both(size):
+        single = clone(model).set_params(n_coreset=size).fit(X, y)
+        double = clone(single).fit(X.astype(np.float64), y)
+        values = output(single, X), output(double, X.astype(np.float64))
+        assert single.coreset_.dtype == values[0].dtype == np.float32
+        return single, double, values
+
+    values = fit_both(1.0)[2]
+    if hasattr(model, "transform"):
+        values = [Z @ Z.T for Z in values]
+    assert_allclose(*values, atol=2e-3)
+    # Rounding may turn a coin of the thinning: another coreset, about as good.
+    single, double, values = fit_both(25)
+    if hasattr(model, "transform"):
+        K = double.kernel_(X.astype(np.float64))
+        errors = [np.linalg.norm(K - Z @ Z.T) / np.linalg.norm(K) for Z in values]
+    else:
+        errors = [1 - m.score(X, y) for m in (single, double)]
+    assert max(errors) < 0.4
+    assert abs(errors[0] - errors[1]) < 0.1
 
 
 @thinned
@@ -197,6 +210,45 @@ def test_white_noise_is_not_thinned_by(model):
     assert_array_equal(plain.sample_indices_, noisy.sample_indices_)
 
 
+@thinned
+@pytest.mark.parametrize("size", [25, 1.0])
+def test_copies_are_merged(model, size):
+    if hasattr(model, "transform"):
+        pytest.skip("has no weights")
+    X, y = make_data()
+    y = targets(model, y)
+    rows = np.random.RandomState(0).permutation(np.repeat(np.arange(len(X)), 2))
+    once = clone(model).set_params(n_coreset=size).fit(X, y)
+    twice = clone(once).fit(X[rows], y[rows])
+    kept = rows[twice.sample_indices_]
+    assert_array_equal(np.sort(kept), once.sample_indices_)
+    assert_array_equal(twice.coreset_, X[kept])
+
+
+@pytest.mark.parametrize(
+    "model", [*MODELS, ThinnedKernelDensity(25)], ids=lambda m: type(m).__name__
+)
+def test_failed_fit_changes_nothing(model, monkeypatch):
+    def fail(*args, **kwargs):
+        raise ValueError("at the end")
+
+    X, y = make_data()
+    y = targets(model, y)
+    model = clone(model).fit(X, y)
+    state = dict(vars(model))
+    for cls, name in [
+        (DualProblem, "solve_cholesky"),
+        (HeldOut, "error"),
+        (Whitening, "apply"),
+        (KernelDensity, "fit"),
+    ]:
+        monkeypatch.setattr(cls, name, fail)
+    with pytest.raises(ValueError, match="at the end"):
+        model.fit(X[:, :2], np.roll(y, 1))
+    assert vars(model).keys() == state.keys()
+    assert all(vars(model)[name] is value for name, value in state.items())
+
+
 class TestErrorMessages:
     @thinned
     @pytest.mark.parametrize("size", [0, -3, 1.5, "half", None])
@@ -213,11 +265,27 @@ class TestErrorMessages:
                 X @ X.T, targets(model, y)
             )
 
+    @pytest.mark.filterwarnings("ignore:The kernel system is ill-conditioned")
     def test_kernel_that_is_not_finite(self):
         X, y = make_data(60)
         kernel = lambda X, Z: np.full((X.shape[0], Z.shape[0]), np.nan)
+        for model in MODELS[:4]:
+            for size in (10, 1.0):
+                model = clone(model).set_params(kernel=kernel, n_coreset=size)
+                with pytest.raises(ValueError, match="not finite"):
+                    model.fit(X, targets(model, y))
+
+    def test_averages_that_are_not_finite(self):
+        def kernel(X, Z):
+            values = RBF(1.0)(X, Z)
+            values[X[:, 0] > 10] = np.nan
+            return values
+
+        X, y = make_data(60)
+        model = ThinnedNadarayaWatsonRegressor(kernel=kernel).fit(X, y)
+        assert np.isfinite(model.predict(X)).all()
         with pytest.raises(ValueError, match="not finite"):
-            ThinnedKernelRidge(10, kernel=kernel).fit(X, y)
+            model.predict(np.full((1, 3), 20.0))
 
     def test_memory_of_nystroem(self):
         X, _ = make_data(600)

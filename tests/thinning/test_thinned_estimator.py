@@ -58,7 +58,7 @@ def test_estimator_gets_the_coreset_in_order():
     seen, targets, weights = model.estimator_.seen_
     assert_array_equal(seen, X[:4])
     assert_array_equal(targets, y[:4])
-    assert_allclose(weights, np.array([1, 2, 3, 4]) * 4 / 10)
+    assert_allclose(weights, np.array([1, 2, 3, 4]) * 300 / 10)
     assert_array_equal(model.sample_indices_, np.arange(4))
     assert_allclose(model.coreset_weights_, np.array([1, 2, 3, 4]) / 10)
 
@@ -70,8 +70,12 @@ def test_when_weights_are_passed():
         model = ThinnedEstimator(estimator or Recorder(), **params).fit(X, y)
         return model.estimator_.seen_[2]
 
-    assert passed(thinner=First(uniform=True)) is None
-    assert_allclose(passed(thinner=First(uniform=True), pass_weights=True), 1)
+    assert_allclose(passed(thinner=First(uniform=True)), 100)
+    assert passed(thinner=First(300, uniform=True)) is None
+    assert_allclose(passed(thinner=First(300)), np.arange(1, 301) / 150.5)
+    everything = First(300, uniform=True)
+    assert_allclose(passed(thinner=everything, pass_weights=True), 1)
+    assert_allclose(passed(pass_weights=True), 1)
     assert passed(thinner=First(), pass_weights=False) is None
     labels = (y > 0).astype(int)
     neighbors = KNeighborsClassifier(2)
@@ -80,6 +84,52 @@ def test_when_weights_are_passed():
         ThinnedEstimator(neighbors, First(), pass_weights=True).fit(X, labels)
     with pytest.raises(TypeError, match="First.fit takes none"):
         ThinnedEstimator(Recorder(), First()).fit(X, y, sample_weight=np.ones(300))
+
+
+@pytest.mark.parametrize("stratify", [False, True])
+@pytest.mark.parametrize("kind", ["constant", "varying", "none"])
+def test_weights_add_up_to_those_of_all_samples(kind, stratify):
+    X, y = make_data()
+    y = (y > 0).astype(float) if stratify else y
+    weights = {
+        "constant": np.full(300, 2.0),
+        "varying": np.random.RandomState(0).randint(1, 4, 300).astype(float),
+        "none": None,
+    }[kind]
+    total = 300 if weights is None else weights.sum()
+
+    def passed(size):
+        thinner = KernelThinning(size, random_state=0)
+        model = ThinnedEstimator(Recorder(), thinner, stratify=stratify)
+        return model.fit(X, y, sample_weight=weights).estimator_.seen_[2]
+
+    assert_allclose(passed(30).sum(), total)
+    if kind == "constant":
+        assert_allclose(passed(1.0), weights)
+        expected = Ridge(50).fit(X, y, sample_weight=weights)
+        for thinner in (KernelThinning(1.0), None):
+            model = ThinnedEstimator(Ridge(50), thinner, stratify=stratify)
+            model.fit(X, y, sample_weight=weights)
+            assert_allclose(model.predict(X), expected.predict(X))
+
+
+def test_strength_of_a_regularisation_is_for_all_samples():
+    X, y = make_data()
+    full = Ridge(100).fit(X, y).coef_
+    thinner = KernelThinning(50, random_state=0)
+    assert_allclose(
+        ThinnedEstimator(Ridge(100), thinner).fit(X, y).estimator_.coef_, full, atol=0.1
+    )
+
+
+def test_failed_fit_changes_nothing():
+    X, y = make_data()
+    model = ThinnedEstimator(Ridge(), KernelThinning(20, random_state=0)).fit(X, y)
+    state = dict(vars(model))
+    model.estimator.alpha = -1.0
+    with pytest.raises(ValueError, match="alpha"):
+        model.fit(X[:, :1], y)
+    assert all(vars(model)[name] is value for name, value in state.items())
 
 
 def test_small_data_are_not_thinned_by_default():
@@ -93,6 +143,7 @@ def test_small_data_are_not_thinned_by_default():
     assert recorder.seen_[0] is X and recorder.seen_[2] is None
     with pytest.raises(TypeError, match="takes no sample_weight"):
         ThinnedEstimator(KNeighborsClassifier()).fit(X, y > 0, sample_weight=weights)
+    ThinnedEstimator(KNeighborsClassifier()).fit(X, y > 0, sample_weight=np.ones(300))
 
 
 def test_large_data_are():

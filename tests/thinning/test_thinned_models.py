@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.base import clone
 from sklearn.datasets import load_digits, load_iris
 from sklearn.kernel_approximation import Nystroem
 from sklearn.kernel_ridge import KernelRidge as SklearnKernelRidge
@@ -257,20 +258,59 @@ class TestNadarayaWatson:
 
     def test_leave_one_out_error(self):
         X, y, _ = surface(40, 0)
-        weights = np.random.RandomState(0).randint(1, 4, 40)
-        repeated = np.repeat(np.arange(40), weights)
+        X[1] = X[0]  # another target at the same place stays
+        weights = np.random.RandomState(0).uniform(0.1, 4, 40)
         kernel = RBF(0.5)
-        K = kernel(X[repeated])
+        K = kernel(X) * weights
         np.fill_diagonal(K, 0)
-        residuals = y[repeated] - K @ y[repeated] / K.sum(axis=1)
-        judge = LeaveOneOut(X, y[:, None], weights, np.ones(40), np.arange(40))
-        assert_allclose(judge.error(kernel), np.mean(residuals**2), rtol=1e-10)
-        # Far too narrow: the nearest other row decides, a copy if there is one.
+        residuals = y - K @ y / K.sum(axis=1)
+        judge = LeaveOneOut(X, y[:, None], weights, np.arange(40))
+        expected = np.average(residuals**2, weights=weights)
+        assert_allclose(judge.error(kernel), expected, rtol=1e-10)
+        # Far too narrow: the nearest other row decides.
         narrow = judge.error(RBF(1e-6))
         distances = ((X[:, None] - X) ** 2).sum(axis=2)
         np.fill_diagonal(distances, np.inf)
-        residuals = np.where(weights > 1, 0, y - y[distances.argmin(axis=1)])
+        residuals = y - y[distances.argmin(axis=1)]
         assert_allclose(narrow, np.average(residuals**2, weights=weights))
+
+    def test_copies_of_a_sample_do_not_predict_it(self):
+        X, y, truth = surface(500, 0)
+        once = ThinnedNadarayaWatsonRegressor(random_state=0).fit(X, y)
+        for factor in (0.5, 1.1, 2.0):
+            again = clone(once).fit(X, y, sample_weight=np.full(500, factor))
+            assert_allclose(again.gamma_, once.gamma_, rtol=1e-3)
+        twice = clone(once).fit(np.repeat(X, 2, axis=0), np.repeat(y, 2))
+        assert_allclose(twice.gamma_, once.gamma_, rtol=1e-10)
+        assert np.unique(twice.sample_indices_ // 2).size == 500
+        labels = (y > 0).astype(int)
+        model = ThinnedNadarayaWatsonClassifier(random_state=0)
+        gammas = [
+            clone(model).fit(X, labels, sample_weight=weights).gamma_
+            for weights in (None, np.full(500, 2.0))
+        ]
+        assert_allclose(*gammas, rtol=1e-10)
+
+    @pytest.mark.parametrize("size", [600, 40])
+    def test_few_judges_do_not_depend_on_the_order(self, monkeypatch, size):
+        from skkernels.thinning import _thinned_average_base as module
+
+        monkeypatch.setattr(module, "_MAX_JUDGES", 60)
+        X, y, _ = surface(300, 0)
+        rng = np.random.RandomState(0)
+        model = ThinnedNadarayaWatsonRegressor(size, random_state=0)
+        weights, order = rng.randint(1, 4, 300), rng.permutation(300)
+        expected, shuffled = (
+            clone(model).fit(X, y),
+            clone(model).fit(X[order], y[order]),
+        )
+        assert shuffled.gamma_ == expected.gamma_
+        assert_allclose(shuffled.predict(X), expected.predict(X), rtol=1e-8)
+        rows = rng.permutation(np.repeat(np.arange(300), weights))
+        expected = clone(model).fit(X, y, sample_weight=weights)
+        repeated = clone(model).fit(X[rows], y[rows])
+        assert_allclose(repeated.gamma_, expected.gamma_, rtol=1e-12)
+        assert_allclose(repeated.predict(X), expected.predict(X), rtol=1e-8)
 
     def test_search(self):
         found = search_gamma(lambda gamma: np.log(gamma / 20.0) ** 2, 1.0, 4.0)
@@ -299,8 +339,9 @@ class TestNadarayaWatson:
         kernel = RBF(0.3)
         model = ThinnedNadarayaWatsonRegressor(kernel=kernel).fit(X, y)
         assert model.kernel_ == kernel
-        with pytest.raises(ValueError, match="'loo' .* 'linear'"):
-            ThinnedNadarayaWatsonRegressor(kernel="linear").fit(X, y)
+        with pytest.raises(ValueError, match="'loo' .* 'poly'"):
+            ThinnedNadarayaWatsonRegressor(kernel="poly").fit(X, y)
+        assert ThinnedNadarayaWatsonRegressor(kernel="cosine").fit(X, y).gamma_ is None
 
     @pytest.mark.parametrize("data, gamma", [(waves, 200.0), (surface, 8.0)])
     def test_better_than_a_random_subset(self, data, gamma):
