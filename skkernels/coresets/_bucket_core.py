@@ -7,6 +7,7 @@ rather than gathered for the others. Sums are accumulated in float64.
 
 import numpy as np
 
+from skkernels.coresets._halving_core import part_pair
 from skkernels.utils._jit import njit
 
 # Choices that differ by less than this share of the largest possible value are equally
@@ -50,21 +51,17 @@ def walk_pairs(K, uniforms, log_factor, signs, witness, alternating):
     for i in range(uniforms.size):
         x = 2 * i
         z = x + 1
-        squared = float(K[x, x]) + float(K[z, z]) - 2.0 * float(K[x, z])
-        check += squared
-        squared = max(squared, 0.0)
-        threshold = max(np.sqrt(variance * squared * log_factor), squared)
-        if variance == 0.0:
-            variance = squared
-        elif threshold > 0.0:
-            shrinkage = (squared - 2.0 * threshold) * variance / threshold**2
-            variance += squared * max(1.0 + shrinkage, 0.0)
-        if threshold == 0.0:  # equal rows: a fair coin
-            threshold = 1.0
-        imbalance = witness[x] - witness[z]
-        check += imbalance
-        swap = uniforms[i] <= min(max(0.5 * (1.0 + imbalance / threshold), 0.0), 1.0)
-        sign = -1.0 if swap else 1.0
+        sign, variance, more = part_pair(
+            float(K[x, x]),
+            float(K[z, z]),
+            float(K[x, z]),
+            witness[x] - witness[z],
+            uniforms[i],
+            log_factor,
+            False,
+            variance,
+        )
+        check += more
         signs[x] = sign
         signs[z] = -sign
         left, right = K[x], K[z]

@@ -3,6 +3,8 @@
 import numpy as np
 from scipy.optimize import nnls
 
+from skkernels.coresets._halving import check_sequence
+from skkernels.coresets._kernel_rows import check_kernel
 from skkernels.coresets._mean import check_sample_weight, resolve_kernel_mean
 from skkernels.kernels._dense import dense_block
 from skkernels.linalg import safe_cholesky, triangular_solve
@@ -96,7 +98,8 @@ def coreset_weights(
     """
     if kind not in WEIGHTS:
         raise ValueError(f"weights must be one of {WEIGHTS}, got {kind!r} instead.")
-    indices = np.asarray(indices)
+    check_kernel(kernel, X)
+    indices = check_sequence(np.asarray(indices), X, "indices")
     if kind == "equal":
         return np.full(indices.size, 1.0 / indices.size)
     if kind == "optimal" and mean_zero:

@@ -6,6 +6,7 @@ from numbers import Integral
 import numpy as np
 from sklearn.utils import check_random_state
 
+from skkernels.coresets._halving import check_kernel_values
 from skkernels.coresets._sequence import stratified_sequence
 from skkernels.linalg import rpcholesky, safe_cholesky, triangular_solve
 from skkernels.operators import make_operator, memory_budget
@@ -87,10 +88,7 @@ def low_rank_debias(kernel, X, rank=None, *, n_rounds=3, random_state=None):
             chosen = chosen[:, support]
         operator = make_operator(kernel, chosen)
         diagonal = np.asarray(operator.diag(), dtype=np.float64)
-        if not np.isfinite(diagonal).all():
-            raise ValueError(
-                "The kernel takes values that are not finite on these rows."
-            )
+        check_kernel_values(diagonal)
         F = rpcholesky(operator, int(rank), weights=w, random_state=rng).factor
         F = np.ascontiguousarray(F)
         rest = np.maximum(diagonal - np.einsum("ij,ij->i", F, F), 0.0)

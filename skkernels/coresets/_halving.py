@@ -7,6 +7,7 @@ import scipy.sparse as sp
 from sklearn.utils import check_random_state
 
 from skkernels.coresets._halving_core import halve_rounds
+from skkernels.coresets._kernel_rows import check_kernel
 from skkernels.kernels._dense import dense_block
 from skkernels.kernels._pairwise_core import PANEL
 from skkernels.operators import KernelOperator, memory_budget
@@ -112,7 +113,8 @@ def kernel_halve(
     with probability 1/2, so that a half is an unbiased sample.
 
     Multiplying the kernel by a positive number changes nothing, nor does adding a
-    constant to it.
+    constant to it. Where an indefinite kernel has ``b^2 < 0``, nothing is left to
+    chance.
 
     References
     ----------
@@ -133,6 +135,7 @@ def kernel_halve(
     >>> sorted(X[first].ravel().round().tolist())
     [0.0, 3.0]
     """
+    check_kernel(kernel, X)
     sequence = check_sequence(sequence, X)
     factors = log_factors(threshold, delta, sequence.size, 1)
     check_halving(halving)
@@ -279,7 +282,7 @@ def _as_slice(rows):
     return rows
 
 
-def check_sequence(sequence, X):
+def check_sequence(sequence, X, name="sequence"):
     """The sequence of rows as a new array of positions in X, not empty."""
     n = X.shape[0]
     if sequence is None:
@@ -287,12 +290,12 @@ def check_sequence(sequence, X):
     sequence = np.asarray(sequence)
     if sequence.ndim != 1 or sequence.dtype.kind not in "iu" or sequence.size == 0:
         raise ValueError(
-            "sequence must be a vector of at least one integer, got an array of shape "
+            f"{name} must be a vector of at least one integer, got an array of shape "
             f"{sequence.shape} and type {sequence.dtype}."
         )
     if sequence.min() < 0 or sequence.max() >= n:
         raise ValueError(
-            f"sequence must hold rows between 0 and {n - 1}, got numbers between "
+            f"{name} must hold rows between 0 and {n - 1}, got numbers between "
             f"{sequence.min()} and {sequence.max()}."
         )
     return sequence.astype(np.intp)
@@ -377,5 +380,5 @@ def kernel_values(kernel, X, rows, columns=None):
 
 def check_kernel_values(check):
     """Refuse kernel values that are not finite."""
-    if not np.isfinite(check):
+    if not np.isfinite(check).all():
         raise ValueError("The kernel takes values that are not finite on these rows.")

@@ -6,11 +6,62 @@ everything, are accumulated in float64.
 
 import numpy as np
 
-from skkernels.utils._jit import njit
+from skkernels.utils._jit import inline_njit, njit
 
 # Rows whose squared distance is less than this share of their squared norms are equal,
 # and parted by a fair coin: their difference is rounding error.
 _TIE = 1e-12
+# Share of them below which a squared distance is negative because the kernel is
+# indefinite, and not because values in single precision are rounded.
+_NEGATIVE = 1e-5
+
+
+@inline_njit
+def part_pair(kxx, kzz, kxz, imbalance, uniform, log_factor, is_lowrank, state):
+    """Which half the first row of a pair joins.
+
+    Parameters
+    ----------
+    kxx, kzz, kxz : float
+        Kernel values of the two rows.
+
+    imbalance : float
+        Difference between the signed sums at the two rows.
+
+    uniform, log_factor, is_lowrank, state
+        See :func:`halve_pairs`, for this pair.
+
+    Returns
+    -------
+    sign : float
+        1 for the first half and -1 for the second.
+
+    state : float
+        After this pair.
+
+    check : float
+        Finite if the arguments are.
+    """
+    scale = abs(kxx) + abs(kzz)
+    raw = kxx + kzz - 2.0 * kxz
+    squared = raw if raw > _TIE * scale else 0.0
+    if is_lowrank:
+        length = np.sqrt(squared)
+        after = max(state, length)
+        threshold = max(length * after * 0.5 * (1.0 + log_factor), squared)
+    else:
+        threshold = max(np.sqrt(state * squared * log_factor), squared)
+        after = squared if state == 0.0 else state
+        if state > 0.0 and threshold > 0.0:
+            shrinkage = (squared - 2.0 * threshold) * state / threshold**2
+            after = state + squared * max(1.0 + shrinkage, 0.0)
+    tilt = 0.0  # equal rows: a fair coin
+    if threshold > 0.0:
+        tilt = imbalance / threshold
+    elif raw < -_NEGATIVE * scale:  # nothing to measure the imbalance by
+        tilt = float(np.sign(imbalance))
+    swap = uniform <= min(max(0.5 * (1.0 + tilt), 0.0), 1.0)
+    return (-1.0 if swap else 1.0), after, raw + imbalance
 
 
 @njit
@@ -61,32 +112,22 @@ def halve_pairs(
     for i in range(uniforms.size):
         x = 2 * i
         z = x + 1
-        scale = float(K[x, x]) + float(K[z, z])
-        squared = scale - 2.0 * float(K[x, z])
-        check += squared
-        if squared <= _TIE * scale or squared < 0.0:
-            squared = 0.0
         factor = log_factor
         if growth > 0.0:
             factor += growth * np.log(n_earlier + i + 1.0)
-        if is_lowrank:
-            length = np.sqrt(squared)
-            state = max(state, length)
-            threshold = max(length * state * 0.5 * (1.0 + factor), squared)
-        else:
-            threshold = max(np.sqrt(state * squared * factor), squared)
-            if state == 0.0:
-                state = squared
-            elif threshold > 0.0:
-                shrinkage = (squared - 2.0 * threshold) * state / threshold**2
-                state += squared * max(1.0 + shrinkage, 0.0)
-        imbalance = witness[x] - witness[z]
-        check += imbalance
-        tilt = imbalance / threshold if threshold > 0.0 else 0.0  # equal: a fair coin
-        swap = uniforms[i] <= min(max(0.5 * (1.0 + tilt), 0.0), 1.0)
+        sign, state, more = part_pair(
+            float(K[x, x]),
+            float(K[z, z]),
+            float(K[x, z]),
+            witness[x] - witness[z],
+            uniforms[i],
+            factor,
+            is_lowrank,
+            state,
+        )
+        check += more
         if is_lowrank and n_earlier + i == 0:
-            swap = False
-        sign = -1.0 if swap else 1.0
+            sign = 1.0
         signs[x] = sign
         signs[z] = -sign
         for j in range(z + 1, K.shape[1]):

@@ -1,9 +1,16 @@
 """Kernel herding: add the row that helps the most, again and again."""
 
+from numbers import Integral
+
 import numpy as np
 
-from skkernels.coresets._kernel_rows import KernelRows
-from skkernels.coresets._mean import check_sample_weight, resolve_kernel_mean
+from skkernels.coresets._halving import check_kernel_values
+from skkernels.coresets._kernel_rows import KernelRows, check_kernel
+from skkernels.coresets._mean import (
+    check_sample_weight,
+    resolve_kernel_mean,
+    take_rows,
+)
 from skkernels.coresets._swap_core import TIE, choose
 
 
@@ -27,7 +34,7 @@ def herd(kernel, X, n_coreset, *, sample_weight=None, kernel_mean=None, replace=
         How many rows to choose; more than n only if ``replace`` is true.
 
     sample_weight : ndarray of shape (n,), default=None
-        Weights of the rows. Rows of weight zero are not chosen.
+        Weights of the rows. Rows of weight zero are not chosen, nor looked at.
 
     kernel_mean : ndarray of shape (n,) or callable, default=None
         Mean of the kernel functions at the rows, or a function that returns it for
@@ -52,8 +59,8 @@ def herd(kernel, X, n_coreset, *, sample_weight=None, kernel_mean=None, replace=
     ``n^2`` kernel values for the mean and ``n`` for each row that is chosen, in
     float64. Memory: O(n).
 
-    Of rows that are equally good, up to 1e-12 of the largest kernel value, the first
-    one is taken. Nothing is random.
+    Of rows that are equally good, up to 1e-12 of the larger ``|k(x, x)|`` plus kernel
+    mean of two rows, the first one is taken. Nothing is random.
 
     References
     ----------
@@ -71,15 +78,24 @@ def herd(kernel, X, n_coreset, *, sample_weight=None, kernel_mean=None, replace=
     >>> X[herd(RBF(length_scale=0.3), X, 3)].ravel()
     array([0.5  , 0.   , 0.875])
     """
-    n = X.shape[0]
-    weights, allowed = check_sample_weight(sample_weight, n)
-    if n_coreset < 1 or (not replace and n_coreset > np.count_nonzero(allowed)):
+    check_kernel(kernel, X)
+    weights, allowed = check_sample_weight(sample_weight, X.shape[0])
+    positive = np.flatnonzero(allowed)
+    if not isinstance(n_coreset, Integral) or n_coreset < 1:
         raise ValueError(
-            f"n_coreset must be at least 1 and, without repeats, at most the number of "
-            f"rows of positive weight, {np.count_nonzero(allowed)}; got {n_coreset!r}."
+            f"n_coreset must be at least 1 and an integer, got {n_coreset!r} instead."
         )
+    if not replace and n_coreset > positive.size:
+        raise ValueError(
+            "n_coreset must be at least 1 and, without repeats, at most the number of "
+            f"rows of positive weight, {positive.size}; got {n_coreset!r}."
+        )
+    if positive.size < allowed.size:
+        X, kernel_mean = take_rows(kernel, X, positive, kernel_mean)
+        weights = weights[positive]
     mean = resolve_kernel_mean(kernel, X, weights, kernel_mean)
-    return herd_rows(KernelRows(kernel, X), n_coreset, mean, allowed, replace)
+    rows = KernelRows(kernel, X)
+    return positive[herd_rows(rows, n_coreset, mean, allowed[positive], replace)]
 
 
 def herd_rows(rows, size, mean, allowed, replace):
@@ -89,16 +105,24 @@ def herd_rows(rows, size, mean, allowed, replace):
     # Squared distance of t + 1 rows, times (t + 1)^2, up to what all have in common.
     objective = rows.diagonal.copy()
     gained = nothing = np.zeros(rows.n)
+    scales = rows.scales(mean)
     for t in range(size):
-        tie = TIE * rows.scale * (t + 1)
         y = choose(
-            objective, gained, nothing, 2.0, mean, 2.0 * (t + 1), available, -1, tie
+            objective,
+            gained,
+            nothing,
+            2.0,
+            mean,
+            2.0 * (t + 1),
+            available,
+            -1,
+            scales,
+            TIE * (t + 1),
         )
         indices[t] = y
         if not replace:
             available[y] = False
         if t + 1 < size:
             gained = rows([y])[0]
-    if not np.isfinite(objective).all():
-        raise ValueError("The kernel takes values that are not finite on these rows.")
+    check_kernel_values(objective)
     return indices

@@ -2,8 +2,24 @@
 
 import numpy as np
 
+from skkernels.kernels import Kernel
 from skkernels.operators import make_operator
 from skkernels.utils._array import to_numpy
+
+
+def check_kernel(kernel, X):
+    """Refuse what is neither a kernel nor "precomputed" with a square matrix."""
+    if isinstance(kernel, str) and kernel == "precomputed":
+        if X.shape[0] != X.shape[1]:
+            raise ValueError(
+                "X must be a square kernel matrix for kernel='precomputed', got shape "
+                f"{X.shape}."
+            )
+    elif not isinstance(kernel, Kernel):
+        raise ValueError(
+            "kernel must be a kernel object of skkernels.kernels or 'precomputed', got "
+            f"{kernel!r} instead. make_kernel makes one from a name or a function."
+        )
 
 
 class KernelRows:
@@ -26,6 +42,11 @@ class KernelRows:
         self.diagonal = diagonal.astype(np.float64, copy=False)
         self.n = self.diagonal.size
         self.scale = float(np.abs(self.diagonal).max())
+
+    def scales(self, mean):
+        """For each row the size of the numbers that objectives are made of, given the
+        kernel mean: what differences are compared with."""
+        return np.abs(self.diagonal) + np.abs(mean)
 
     def __call__(self, indices):
         """The rows of the matrix, C-contiguous, of shape (n_indices, n)."""

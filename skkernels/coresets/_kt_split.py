@@ -10,6 +10,7 @@ from skkernels.coresets._halving import (
     halve_lists,
     log_factors,
 )
+from skkernels.coresets._kernel_rows import check_kernel
 
 
 def kt_split(
@@ -109,6 +110,7 @@ def kt_split(
     >>> candidates.shape
     (4, 4)
     """
+    check_kernel(kernel, X)
     sequence = check_sequence(sequence, X)
     largest = sequence.size.bit_length() - 1
     if not isinstance(n_rounds, Integral) or not 0 <= n_rounds <= largest:

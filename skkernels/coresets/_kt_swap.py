@@ -6,9 +6,14 @@ from typing import NamedTuple
 import numpy as np
 from sklearn.utils import check_random_state
 
+from skkernels.coresets._halving import check_kernel_values
 from skkernels.coresets._herd import herd_rows
-from skkernels.coresets._kernel_rows import KernelRows
-from skkernels.coresets._mean import check_sample_weight, resolve_kernel_mean
+from skkernels.coresets._kernel_rows import KernelRows, check_kernel
+from skkernels.coresets._mean import (
+    check_sample_weight,
+    resolve_kernel_mean,
+    take_rows,
+)
 from skkernels.coresets._mmd import coreset_mmd
 from skkernels.coresets._mmd import kernel_mean as mean_of_rows
 from skkernels.coresets._swap_core import TIE, choose
@@ -28,7 +33,8 @@ class SwapResult(NamedTuple):
     #: That of standard thinning; None where there was no such baseline.
     mmd_baseline: float | None
     n_swaps: int
-    #: Kernel mean of the data at the rows; 0 for a kernel of mean zero.
+    #: Kernel mean of the data at the rows, those of weight zero left out; 0 for a
+    #: kernel of mean zero.
     kernel_mean: np.ndarray
 
 
@@ -66,7 +72,8 @@ def kt_swap(
         Coresets, as row numbers.
 
     sample_weight : ndarray of shape (n,), default=None
-        Weights of the rows. Rows of weight zero are never swapped in.
+        Weights of the rows. Rows of weight zero are never swapped in, and looked at
+        only if they are in a candidate or the baseline.
 
     kernel_mean : ndarray of shape (n,) or callable, default=None
         Mean of the kernel functions at the rows, or a function that returns it for
@@ -111,11 +118,13 @@ def kt_swap(
     Notes
     -----
     For n rows and coresets of s rows: ``n^2`` kernel values for the mean, ``s^2`` for
-    each candidate, and up to ``2 s n`` for each pass. They are formed in float64.
+    each candidate, ``n s`` before the first pass and up to ``2 n s`` for each pass.
+    They are formed in float64.
     Memory: O(n), and blocks of rows of the kernel of half the memory budget at most.
 
-    A row is kept unless another one is better by more than 1e-12 of the largest kernel
-    value; of equally good rows the first one is taken. If ``replace`` is false, rows
+    A row is kept unless another one is better by more than 1e-12 of the larger
+    ``|k(x, x)|`` plus kernel mean of the two, and coresets are compared likewise; of
+    equally good rows the first one is taken. If ``replace`` is false, rows
     that a candidate has twice are replaced before the comparison with the baseline.
 
     Two candidates that share out all rows evenly have the same discrepancy, so that
@@ -167,19 +176,39 @@ def swap_candidates(
     random_state=None,
 ):
     """:func:`kt_swap` with what else it found, as a :class:`SwapResult`."""
+    check_kernel(kernel, X)
     n = X.shape[0]
     candidates = _check_candidates(candidates, n)
     size = candidates.shape[1]
+    baseline = _check_baseline(baseline, n, size)
     weights, allowed = check_sample_weight(sample_weight, n)
     if not replace and size > np.count_nonzero(allowed):
         raise ValueError(
             f"A coreset of {size} rows without repeats needs as many rows of positive "
             f"weight, got {np.count_nonzero(allowed)}. Use replace=True."
         )
+    check_swaps(swap_order, n_swap_passes)
     orders = _swap_orders(swap_order, n_swap_passes, size, random_state)
+    used = None
+    if not allowed.all():
+        used = allowed.copy()
+        used[candidates] = True
+        if isinstance(baseline, np.ndarray):
+            used[baseline] = True
+        positions = np.cumsum(used) - 1
+        used = np.flatnonzero(used)
+        X, kernel_mean = take_rows(kernel, X, used, kernel_mean)
+        weights, allowed = weights[used], allowed[used]
+        candidates = positions[candidates]
+        if isinstance(baseline, np.ndarray):
+            baseline = positions[baseline]
     mean = resolve_kernel_mean(kernel, X, weights, kernel_mean, mean_zero)
     rows = KernelRows(kernel, X)
-    tie = TIE * rows.scale
+    scales = rows.scales(mean)
+
+    def is_better(first, second):
+        tie = TIE * max(scales[coreset].mean() for coreset, _ in (first, second))
+        return first[1] < second[1] - tie
 
     def prepared(coreset):
         if not replace:
@@ -188,23 +217,22 @@ def swap_candidates(
 
     def refined(coreset):
         coreset, n_swaps = refine(rows, coreset, mean, allowed, replace, orders)
-        return coreset, n_swaps, _relative_square(kernel, X, coreset, mean)
+        return coreset, _relative_square(kernel, X, coreset, mean), n_swaps
 
-    if _shares_out_evenly(candidates, n, weights, kernel_mean, mean_zero):
+    if _shares_out_evenly(candidates, rows.n, weights, kernel_mean, mean_zero):
         candidates = candidates[:1]
-    starts = [prepared(_best(kernel, X, candidates, mean, tie))]
+    starts = [prepared(_best(kernel, X, candidates, mean, is_better))]
     start = _baseline(baseline, rows, size, mean, weights, allowed, mean_zero, replace)
     if start is not None:
         start = prepared(start)
         starts.insert(0, start)
         if not refine_baseline:
-            better = starts[1][1] < start[1] - tie
-            starts = [starts[1] if better else start]
+            starts = [starts[1] if is_better(starts[1], start) else start]
     results = [refined(coreset) for coreset, _ in starts]
-    chosen, _, square = results[0]
-    for other, _, other_square in results[1:]:
-        if other_square < square - tie:
-            chosen, square = other, other_square
+    best = results[0][:2]
+    for other in results[1:]:
+        if is_better(other[:2], best):
+            best = other[:2]
 
     def distance(coreset, square):
         if mean_zero:
@@ -213,10 +241,10 @@ def swap_candidates(
 
     known = kernel_mean is None
     return SwapResult(
-        chosen,
-        distance(chosen, square) if known else None,
+        best[0] if used is None else used[best[0]],
+        distance(*best) if known else None,
         distance(*start) if known and start is not None else None,
-        sum(n_swaps for _, n_swaps, _ in results),
+        sum(n_swaps for _, _, n_swaps in results),
         mean,
     )
 
@@ -255,7 +283,7 @@ def refine(rows, coreset, mean, allowed, replace, orders):
     """
     coreset = coreset.copy()
     size = coreset.size
-    step, tie = 2.0 / size, TIE * rows.scale
+    step, scales = 2.0 / size, rows.scales(mean)
     per_block = int(np.clip(memory_budget() // (16 * rows.n), 1, size))
     stored = per_block == size
     # Of each row: the gain in the squared discrepancy, times the size, by adding it.
@@ -278,7 +306,16 @@ def refine(rows, coreset, mean, allowed, replace, orders):
                 row = part[r if stored else i]
                 start = -1 if not replace and counts[x] > 1 else x
                 y = choose(
-                    objective, gained, lost, step, row, step, available, start, tie
+                    objective,
+                    gained,
+                    lost,
+                    step,
+                    row,
+                    step,
+                    available,
+                    start,
+                    scales,
+                    TIE,
                 )
                 gained = lost = objective
                 if y == x:
@@ -294,8 +331,7 @@ def refine(rows, coreset, mean, allowed, replace, orders):
                     available[y] = False
         if n_swaps == before:
             break
-    if not np.isfinite(objective).all():
-        raise ValueError("The kernel takes values that are not finite on these rows.")
+    check_kernel_values(objective)
     return coreset, n_swaps
 
 
@@ -308,7 +344,7 @@ def _without_repeats(rows, coreset, mean, allowed):
     return refine(rows, coreset, mean, allowed, False, [surplus])[0]
 
 
-def _best(kernel, X, candidates, mean, tie):
+def _best(kernel, X, candidates, mean, is_better):
     """The first candidate that no later one is clearly better than."""
 
     def square(coreset):
@@ -319,11 +355,12 @@ def _best(kernel, X, candidates, mean, tie):
     # Small ones one for each thread; large ones leave the threads to their products.
     small = candidates.shape[1] <= 1024 and not is_cupy(X)
     squares = map_blocks(square, candidates) if small else map(square, candidates)
-    best, smallest = 0, np.inf
-    for i, value in enumerate(squares):
-        if value < smallest - tie:
-            best, smallest = i, value
-    return candidates[best]
+    results = zip(candidates, squares)
+    best = next(results)
+    for other in results:
+        if is_better(other, best):
+            best = other
+    return best[0]
 
 
 def _relative_square(kernel, X, coreset, mean):
@@ -349,15 +386,7 @@ def _shares_out_evenly(candidates, n, weights, kernel_mean, mean_zero):
 
 def _baseline(given, rows, size, mean, weights, allowed, mean_zero, replace):
     """The coreset to compare with, or None."""
-    if given is None or given is False:
-        return None
-    if given is not True:
-        given = _check_candidates(np.asarray(given)[np.newaxis], rows.n, "baseline")[0]
-        if given.size != size:
-            raise ValueError(
-                f"baseline must have {size} rows as the candidates have, got "
-                f"{given.size}."
-            )
+    if given is None or isinstance(given, np.ndarray):
         return given
     if mean_zero:
         return herd_rows(rows, size, mean, allowed, replace)
@@ -366,6 +395,18 @@ def _baseline(given, rows, size, mean, weights, allowed, mean_zero, replace):
     ends = np.cumsum(weights)
     wanted = (np.arange(size) + 1) / size * ends[-1] * (1.0 - 1e-12)
     return np.searchsorted(ends, wanted)
+
+
+def _check_baseline(given, n, size):
+    """Rows, True for what is to be found, or None."""
+    if given is None or isinstance(given, (bool, np.bool_)):
+        return True if given else None
+    given = _check_candidates(np.asarray(given)[np.newaxis], n, "baseline")[0]
+    if given.size != size:
+        raise ValueError(
+            f"baseline must have {size} rows as the candidates have, got {given.size}."
+        )
+    return given
 
 
 def _check_candidates(candidates, n, name="candidates"):
@@ -383,8 +424,8 @@ def _check_candidates(candidates, n, name="candidates"):
     return candidates.astype(np.intp, copy=False)
 
 
-def _swap_orders(swap_order, n_swap_passes, size, random_state):
-    """Order of the positions in each pass."""
+def check_swaps(swap_order, n_swap_passes):
+    """Refuse swaps of an unknown kind."""
     if not isinstance(n_swap_passes, Integral) or n_swap_passes < 0:
         raise ValueError(
             f"n_swap_passes must be an integer >= 0, got {n_swap_passes!r} instead."
@@ -393,6 +434,10 @@ def _swap_orders(swap_order, n_swap_passes, size, random_state):
         raise ValueError(
             f"swap_order must be one of {SWAP_ORDERS}, got {swap_order!r} instead."
         )
+
+
+def _swap_orders(swap_order, n_swap_passes, size, random_state):
+    """Order of the positions in each pass."""
     if swap_order == "sequential":
         return [np.arange(size)] * int(n_swap_passes)
     rng = check_random_state(random_state)

@@ -3,9 +3,11 @@
 import numpy as np
 from sklearn.utils import check_random_state
 
+from skkernels.coresets._halving import check_halving, log_factors
+from skkernels.coresets._kernel_rows import check_kernel
 from skkernels.coresets._kt_split import kt_split
-from skkernels.coresets._kt_swap import SwapResult, swap_candidates
-from skkernels.coresets._mean import check_sample_weight
+from skkernels.coresets._kt_swap import SwapResult, check_swaps, swap_candidates
+from skkernels.coresets._mean import check_sample_weight, take_rows
 from skkernels.coresets._sequence import (
     halving_plan,
     resolve_size,
@@ -56,7 +58,7 @@ def kt_thin(
         How many rows to keep, or what share of them, or their square root.
 
     sample_weight : ndarray of shape (n,), default=None
-        Weights of the rows. Rows of weight zero are left out.
+        Weights of the rows. Rows of weight zero are left out, whatever they hold.
 
     kernel_mean : ndarray of shape (n,) or callable, default=None
         See :func:`kt_swap`.
@@ -121,9 +123,10 @@ def kt_thin(
     Notes
     -----
     For n rows and s of them in the coreset about ``4 n^2 / 7`` kernel values for the
-    halvings, ``n^2`` for the mean of the data, ``n s`` to compare the candidates and up
-    to ``2 n s`` for each pass of swaps. Memory: O(n log(n)), and blocks of at most half
-    of the memory budget. Results are equal to the last bit for any number of threads.
+    halvings, ``n^2`` for the mean of the data, ``n s`` to compare the candidates,
+    ``n s`` before the first pass of swaps and up to ``2 n s`` for each. Memory:
+    O(n log(n)), and blocks of at most half of the memory budget. Results are equal to
+    the last bit for any number of threads.
 
     References
     ----------
@@ -194,11 +197,19 @@ def thin(
     ):
         if value not in allowed:
             raise ValueError(f"{name} must be one of {allowed}, got {value!r} instead.")
+    check_kernel(kernel, X)
+    check_halving(halving)
+    log_factors(threshold, delta, 1, 1)
+    check_swaps(swap_order, n_swap_passes)
+    split = make_split_kernel(kernel, split_kernel, X.shape[1], power)
     weights, positive = check_sample_weight(sample_weight, X.shape[0])
     rows = np.flatnonzero(positive)
     size = resolve_size(n_coreset, rows.size)
     if size == rows.size:
         return SwapResult(rows, 0.0, 0.0, 0, None), 0
+    if rows.size < positive.size:
+        X, kernel_mean = take_rows(kernel, X, rows, kernel_mean)
+        weights = weights[rows]
     rng = check_random_state(random_state)
     n_rounds, length = halving_plan(rows.size, size)
     if remainder == "standard" and length > rows.size:
@@ -212,7 +223,7 @@ def thin(
     if order == "random":
         sequence = rng.permutation(sequence)
     candidates = kt_split(
-        make_split_kernel(kernel, split_kernel, X.shape[1], power),
+        split,
         X,
         n_rounds,
         sequence,
@@ -236,4 +247,4 @@ def thin(
         refine_baseline=refine_baseline,
         random_state=rng,
     )
-    return result, n_rounds
+    return result._replace(indices=rows[result.indices]), n_rounds

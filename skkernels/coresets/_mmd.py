@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from skkernels.coresets._halving import check_kernel_values
+from skkernels.coresets._sequence import scaled_weights
 from skkernels.operators import make_operator
 from skkernels.utils._array import get_namespace, to_numpy
 from skkernels.utils._parallel import map_blocks, row_blocks
@@ -42,15 +44,12 @@ def kernel_mean(kernel, X, weights=None, points=None):
     >>> kernel_mean(Linear(), np.array([[1.0], [2.0]]), weights=[1, 3])
     array([1.75, 3.5 ])
     """
-    n = X.shape[0]
-    weights = np.ones(n) if weights is None else np.asarray(weights, dtype=np.float64)
-    weights = weights / weights.sum()
+    weights = _normalised(weights, X.shape[0], "weights")
     if points is None:
         mean = _product(kernel, X, None, weights)
     else:
         mean = _product(kernel, points, X, weights)
-    if not np.isfinite(mean).all():
-        raise ValueError("The kernel takes values that are not finite on these rows.")
+    check_kernel_values(mean)
     return mean
 
 
@@ -135,8 +134,7 @@ def mmd(kernel, X, Y, x_weights=None, y_weights=None, *, squared=False, unbiased
         square -= 2.0 * _inner(kernel, X, Y, v, w)
     else:
         square = max(squared_distance(kernel, X, Y, v, w), 0.0)
-    if not np.isfinite(square):
-        raise ValueError("The kernel takes values that are not finite on these rows.")
+    check_kernel_values(square)
     return float(square if squared else np.sqrt(square))
 
 
@@ -205,12 +203,15 @@ def _normalised(weights, n, name):
     if weights is None:
         return np.full(n, 1.0 / n)
     weights = np.asarray(weights, dtype=np.float64)
-    if weights.shape != (n,) or not np.isfinite(weights).all() or weights.sum() <= 0:
-        raise ValueError(
-            f"{name} must be {n} finite numbers with a positive sum, got an array of "
-            f"shape {weights.shape}."
-        )
-    return weights / weights.sum()
+    if weights.shape == (n,) and np.isfinite(weights).all():
+        weights = scaled_weights(weights)
+        total = weights.sum()
+        if total > 0:
+            return weights / total
+    raise ValueError(
+        f"{name} must be {n} finite numbers with a positive sum, got an array of "
+        f"shape {weights.shape}."
+    )
 
 
 def _inner(kernel, X, Y, v, w):

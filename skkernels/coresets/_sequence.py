@@ -69,6 +69,12 @@ def halving_plan(n, size):
     return n_rounds, size << n_rounds
 
 
+def scaled_weights(weights):
+    """Weights times a power of 2, which loses nothing, for a sum within bounds."""
+    largest = np.abs(weights).max(initial=0.0)
+    return np.ldexp(weights, -int(np.frexp(largest)[1]))
+
+
 def stratified_sequence(weights, n, length, rng):
     """A list of rows in which each row appears in proportion to its weight.
 
@@ -106,8 +112,7 @@ def stratified_sequence(weights, n, length, rng):
     .. [1] L. Li, R. Dwivedi and L. Mackey, "Debiased distribution compression", ICML
        2024. arXiv:2404.12290
     """
-    if weights is None:
-        weights = np.ones(n)
+    weights = np.ones(n) if weights is None else scaled_weights(weights)
     expected = weights / weights.sum() * length
     counts = np.floor(expected).astype(np.intp)
     remainders = expected - counts

@@ -63,8 +63,14 @@ def split_kernel(kernel, kind, n_features, power=0.5):
     >>> split_kernel(RBF(), "plus", 2).diag_value
     2.0
     """
-    if isinstance(kind, Kernel):
-        return kind._without_noise()
+    if isinstance(kind, Kernel) or callable(kind):
+        if isinstance(kernel, str):
+            raise ValueError(
+                f"split_kernel={kind!r} needs the features of the rows, but the kernel "
+                f"is {kernel!r}. {_ADVICE}"
+            )
+        if isinstance(kind, Kernel):
+            return kind._without_noise()
     if kind not in SPLIT_KERNELS:
         raise ValueError(
             f"split_kernel must be one of {SPLIT_KERNELS} or a kernel, got {kind!r} "

@@ -5,7 +5,7 @@ import numpy as np
 from skkernels.utils._jit import njit
 from skkernels.utils._parallel import map_blocks, row_blocks
 
-# Rows whose objectives differ by less than this share of the kernel's largest value
+# Rows whose objectives differ by less than this share of the larger one of their scales
 # are equally good: which of them is taken must not depend on rounding.
 TIE = 1e-12
 _ROWS = 2**17
@@ -13,7 +13,7 @@ _ROWS = 2**17
 
 @njit
 def update_and_choose(
-    objective, gained, lost, step, row, shift, allowed, start, offset, tie
+    objective, gained, lost, step, row, shift, allowed, start, offset, scale, tie
 ):
     """Update the objective of a range of rows, and find where it is smallest.
 
@@ -44,8 +44,11 @@ def update_and_choose(
     offset : int
         Position of the range within all rows.
 
+    scale : ndarray of shape (m,)
+        Size of the numbers that an objective is made of.
+
     tie : float
-        Differences that do not count.
+        Differences that do not count, as a share of the larger scale of two rows.
 
     Returns
     -------
@@ -63,15 +66,21 @@ def update_and_choose(
     if 0 <= i < objective.size:
         best = i
         value = objective[i] - shift * row[i]
+    size = scale[best] if best >= 0 else 0.0
     for j in range(objective.size):
         candidate = objective[j] - shift * row[j]
-        if candidate < value - tie and allowed[j]:
+        if (
+            candidate < value
+            and allowed[j]
+            and candidate < value - tie * max(size, scale[j])
+        ):
             best = j
             value = candidate
+            size = scale[j]
     return (best + offset if best >= 0 else -1), value
 
 
-def choose(objective, gained, lost, step, row, shift, allowed, start, tie):
+def choose(objective, gained, lost, step, row, shift, allowed, start, scale, tie):
     """:func:`update_and_choose` over all rows, in the pool where there are many."""
     blocks = row_blocks(objective.size, _ROWS)
 
@@ -86,6 +95,7 @@ def choose(objective, gained, lost, step, row, shift, allowed, start, tie):
             allowed[rows],
             start,
             rows.start,
+            scale[rows],
             tie,
         )
 
@@ -95,6 +105,6 @@ def choose(objective, gained, lost, step, row, shift, allowed, start, tie):
     first = max(start, 0) // _ROWS  # the block of the start has it in its result
     best, value = results[first]
     for index, candidate in results[:first] + results[first + 1 :]:
-        if candidate < value - tie:
+        if candidate < value - tie * max(scale[best], scale[index]):
             best, value = index, candidate
     return best

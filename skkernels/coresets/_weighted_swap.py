@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from skkernels.coresets._halving import check_kernel_values
 from skkernels.coresets._swap_core import TIE
 from skkernels.operators import memory_budget
 from skkernels.utils._parallel import row_blocks, single_threaded_blas
@@ -63,10 +64,7 @@ def swap_weights(rows, weights, *, simplex=True, n_passes=1):
                     np.clip(eta, 0.0, 1.0, out=eta)
                 value = (1.0 - eta) ** 2 * square + eta**2 * rows.diagonal
                 value += 2.0 * (1.0 - eta) * eta * others
-                if not np.isfinite(value[x]):
-                    raise ValueError(
-                        "The kernel takes values that are not finite on these rows."
-                    )
+                check_kernel_values(value[x])
                 stay = value[x]
                 value[support] = np.inf
                 y = int(np.argmin(value))

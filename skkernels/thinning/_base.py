@@ -6,7 +6,10 @@ import numpy as np
 from sklearn.utils.metaestimators import available_if
 
 from skkernels.base import KERNEL_CONSTRAINTS, KernelEstimatorMixin
+from skkernels.coresets._halving import _row_bytes
 from skkernels.coresets._mmd import squared_distance
+from skkernels.coresets._sequence import scaled_weights
+from skkernels.kernels import make_kernel
 from skkernels.operators import memory_budget
 from skkernels.thinning._coreset import BaseCoreset
 from skkernels.utils._array import to_numpy
@@ -49,7 +52,7 @@ class BaseThinning(BaseCoreset, KernelEstimatorMixin):
             The rows of positive weight.
 
         weights : ndarray of shape (n,) or None
-            Their weights, on the host; None if ``sample_weight`` is.
+            Their weights up to a factor, on the host; None if ``sample_weight`` is.
 
         rows : ndarray of int of shape (n,) or None
             Their numbers; None if these are all rows.
@@ -67,10 +70,12 @@ class BaseThinning(BaseCoreset, KernelEstimatorMixin):
         weights = check_weights(sample_weight, X)
         rows = positive_rows(weights)
         if rows is not None:
+            if self._is_precomputed():
+                self._matrix = X  # until `_finish` has taken whole rows from it
             X, weights = X[rows], weights[rows]
             if self._is_precomputed():
                 X = X[:, rows]
-        weights = None if weights is None else to_numpy(weights)
+        weights = None if weights is None else scaled_weights(to_numpy(weights))
         return X, weights, None if rows is None else to_numpy(rows), n_samples
 
     def nearest(self, X):
@@ -90,7 +95,7 @@ class BaseThinning(BaseCoreset, KernelEstimatorMixin):
 
         Notes
         -----
-        ``n_samples * size`` kernel values, in blocks.
+        ``n_samples * size`` kernel values, in blocks and in float64.
         """
         check_is_fitted(self, "coreset_")
         X = validate(self, X, reset=False, accept_sparse=not self._is_precomputed())
@@ -98,27 +103,38 @@ class BaseThinning(BaseCoreset, KernelEstimatorMixin):
         size = self.sample_indices_.size
         positions = np.empty(X.shape[0], dtype=np.intp)
         X = X if self._is_precomputed() else match_storage(X, self.coreset_)
-        squares = self._coreset_diagonal()
-        for block in row_blocks(X.shape[0], max(memory_budget() // (32 * size), 1)):
+        # Distances are differences of values that may be much larger.
+        if self._is_precomputed():
+            own = self.coreset_[np.arange(size), self.sample_indices_]
+            own = own.astype(np.float64)
+        else:
+            kernel = self.kernel_._without_noise()
+            coreset = self.coreset_.astype(np.float64, copy=False)
+            own = kernel.diag(coreset)
+        per_block = memory_budget() // (32 * size + 4 * _row_bytes(X))
+        for block in row_blocks(X.shape[0], max(per_block, 1)):
             if self._is_precomputed():
                 values = X[block][:, self.sample_indices_]
             else:
-                values = self.kernel_._without_noise()(X[block], self.coreset_)
-            distances = squares[None, :] - 2.0 * values
+                values = kernel(X[block].astype(np.float64, copy=False), coreset)
+            distances = own[None, :] - 2.0 * values
             positions[block] = to_numpy(distances.argmin(axis=1))
         return positions
 
-    def _coreset_diagonal(self):
-        """The values k(x, x) of the rows of the coreset."""
-        if self._is_precomputed():
-            return self.coreset_[np.arange(self.sample_indices_.size), self._columns]
-        return self.kernel_._without_noise().diag(self.coreset_)
+    def _resolved_split_kernel(self, X, weights):
+        """The parameter ``split_kernel``: a kernel object resolved on the rows."""
+        if isinstance(self.split_kernel, str) or self._is_precomputed():
+            return self.split_kernel  # without features it is checked where it is used
+        return make_kernel(self.split_kernel).resolve(
+            X, sample_weight=weights, random_state=self.random_state
+        )
 
     def _finish(self, X, rows, indices, n_samples, coreset_weights=None):
-        if self._is_precomputed():
-            # Columns of the coreset: those of weight zero are gone from X.
-            self._columns = np.sort(indices)
-        return super()._finish(X, rows, indices, n_samples, coreset_weights)
+        super()._finish(X, rows, indices, n_samples, coreset_weights)
+        matrix = self.__dict__.pop("_matrix", None)
+        if matrix is not None:  # X lacks the columns of rows of weight zero
+            self.coreset_ = matrix[self.sample_indices_]
+        return self
 
     def _can_score(self):
         """Whether kernel values among new rows can be had, for ``available_if``."""

@@ -7,6 +7,7 @@ from skkernels.coresets._mmd import kernel_mean
 from skkernels.coresets._sequence import resolve_size
 from skkernels.thinning._weighted_coreset import BaseWeightedCoreset
 from skkernels.utils._sklearn import _fit_context
+from skkernels.utils._state import unchanged_on_error
 
 
 class KernelHerding(BaseWeightedCoreset):
@@ -153,15 +154,16 @@ class KernelHerding(BaseWeightedCoreset):
         self : object
             The fitted estimator.
         """
-        X, weights, rows, n_samples = self._validate(X, sample_weight)
-        n = X.shape[0]
-        self._warn_if_all(n)
-        kernel = self._resolve_kernel(X, weights)
-        size = resolve_size(self.n_coreset, n)
-        indices, mean = np.arange(n), None
-        if size < n:
-            mean = kernel_mean(kernel, X, weights)
-            indices = herd(kernel, X, size, kernel_mean=mean, replace=self.replace)
-        values = self._weigh(X, weights, indices, mean)
-        self.selection_order_ = indices if rows is None else rows[indices]
-        return self._finish(X, rows, indices, n_samples, values)
+        with unchanged_on_error(self):
+            X, weights, rows, n_samples = self._validate(X, sample_weight)
+            n = X.shape[0]
+            self._warn_if_all(n)
+            kernel = self._resolve_kernel(X, weights)
+            size = resolve_size(self.n_coreset, n)
+            indices, mean = np.arange(n), None
+            if size < n:
+                mean = kernel_mean(kernel, X, weights)
+                indices = herd(kernel, X, size, kernel_mean=mean, replace=self.replace)
+            values = self._weigh(X, weights, indices, mean)
+            self.selection_order_ = indices if rows is None else rows[indices]
+            return self._finish(X, rows, indices, n_samples, values)

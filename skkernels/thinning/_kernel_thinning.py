@@ -8,9 +8,9 @@ from skkernels.coresets._halving import HALVINGS, THRESHOLDS
 from skkernels.coresets._kt_swap import SWAP_ORDERS
 from skkernels.coresets._kt_thin import ORDERS, REMAINDERS, thin
 from skkernels.coresets._split_kernel import SPLIT_KERNELS
-from skkernels.kernels import make_kernel
 from skkernels.thinning._weighted_coreset import BaseWeightedCoreset
 from skkernels.utils._sklearn import Interval, StrOptions, _fit_context
+from skkernels.utils._state import unchanged_on_error
 
 
 class KernelThinning(BaseWeightedCoreset):
@@ -51,7 +51,8 @@ class KernelThinning(BaseWeightedCoreset):
             default="target"
         Kernel for the halvings: the kernel itself ("target"), one whose Fourier
         transform has the power 1/2 ("root") or ``power`` of the kernel's, or the sum of
-        "target" and "power" ("plus"); see :func:`skkernels.coresets.split_kernel`.
+        "target" and "power" ("plus"); see :func:`skkernels.coresets.split_kernel`. Only
+        "target" is possible if ``kernel="precomputed"``.
 
     power : float, default=0.5
         In [0.5, 1), for the split kernels "power" and "plus". Rough kernels have a
@@ -147,9 +148,10 @@ class KernelThinning(BaseWeightedCoreset):
 
     Notes
     -----
-    For n samples and a coreset of size s: about ``1.6 n^2`` kernel values, and ``n s``
-    for each pass of swaps. Memory O(n log(n)) beside blocks of the kernel of at most
-    half the working memory. The result does not depend on the number of threads.
+    For n samples and a coreset of size s: about ``1.6 n^2 + 2 n s`` kernel values, and
+    up to ``2 n s`` for each pass of swaps. Memory O(n log(n)) beside blocks of the
+    kernel of at most half the working memory. The result does not depend on the number
+    of threads.
 
     It has no ``transform``: ``fit_resample`` returns fewer rows than it takes, as in
     imbalanced-learn, whose pipelines it works in.
@@ -251,32 +253,30 @@ class KernelThinning(BaseWeightedCoreset):
         self : object
             The fitted estimator.
         """
-        X, weights, rows, n_samples = self._validate(X, sample_weight)
-        self._warn_if_all(X.shape[0])
-        kernel = self._resolve_kernel(X, weights)
-        split = self.split_kernel
-        if not isinstance(split, str):
-            split = make_kernel(split).resolve(
-                X, sample_weight=weights, random_state=self.random_state
+        with unchanged_on_error(self):
+            X, weights, rows, n_samples = self._validate(X, sample_weight)
+            self._warn_if_all(X.shape[0])
+            kernel = self._resolve_kernel(X, weights)
+            result, self.n_halvings_ = thin(
+                kernel,
+                X,
+                self.n_coreset,
+                sample_weight=weights,
+                split_kernel=self._resolved_split_kernel(X, weights),
+                power=self.power,
+                halving=self.halving,
+                threshold=self.threshold,
+                delta=self.delta,
+                replace=self.replace,
+                n_swap_passes=self.n_swap_passes,
+                swap_order=self.swap_order,
+                refine_baseline=self.refine_baseline,
+                order=self.order,
+                remainder=self.remainder,
+                random_state=check_random_state(self.random_state),
             )
-        result, self.n_halvings_ = thin(
-            kernel,
-            X,
-            self.n_coreset,
-            sample_weight=weights,
-            split_kernel=split,
-            power=self.power,
-            halving=self.halving,
-            threshold=self.threshold,
-            delta=self.delta,
-            replace=self.replace,
-            n_swap_passes=self.n_swap_passes,
-            swap_order=self.swap_order,
-            refine_baseline=self.refine_baseline,
-            order=self.order,
-            remainder=self.remainder,
-            random_state=check_random_state(self.random_state),
-        )
-        self.mmd_baseline_, self.n_swaps_ = result.mmd_baseline, result.n_swaps
-        values = self._weigh(X, weights, result.indices, result.kernel_mean, result.mmd)
-        return self._finish(X, rows, result.indices, n_samples, values)
+            self.mmd_baseline_, self.n_swaps_ = result.mmd_baseline, result.n_swaps
+            values = self._weigh(
+                X, weights, result.indices, result.kernel_mean, result.mmd
+            )
+            return self._finish(X, rows, result.indices, n_samples, values)

@@ -12,7 +12,9 @@ def halve(K, uniforms, log_factor, halving="adaptive"):
     variance = largest = 0.0
     for i, u in enumerate(uniforms):
         x, z = 2 * i, 2 * i + 1
-        b2 = max(K[x, x] + K[z, z] - 2 * K[x, z], 0.0)
+        scale = abs(K[x, x]) + abs(K[z, z])
+        raw = K[x, x] + K[z, z] - 2 * K[x, z]
+        b2 = raw if raw > 1e-12 * scale else 0.0
         L = log_factor(i) if callable(log_factor) else log_factor
         if halving == "lowrank":
             largest = max(largest, np.sqrt(b2))
@@ -26,7 +28,11 @@ def halve(K, uniforms, log_factor, halving="adaptive"):
         done = first + second
         alpha = (K[done, x] - K[done, z]).sum()
         alpha -= 2 * (K[first, x] - K[first, z]).sum()
-        swap = u <= min(1.0, max(0.0, 0.5 * (1 - alpha / (a if a > 0 else 1.0))))
+        if a > 0:
+            tilt = -alpha / a
+        else:  # equal rows, or a kernel that is not positive semi-definite
+            tilt = -np.sign(alpha) if raw < -1e-5 * scale else 0.0
+        swap = u <= min(1.0, max(0.0, 0.5 * (1 + tilt)))
         if halving == "lowrank" and i == 0:
             swap = False
         first.append(z if swap else x)

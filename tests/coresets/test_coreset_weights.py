@@ -162,3 +162,14 @@ def test_refusals():
         coreset_weights(kernel, X, indices, "best")
     with pytest.raises(ValueError, match="all zero where mean_zero"):
         coreset_weights(kernel, X, indices, "optimal", mean_zero=True)
+
+
+@pytest.mark.parametrize("kind", WEIGHTS)
+def test_bad_indices(kind):
+    kernel, X, _, _, _ = problem()
+    for bad in ([], np.array([], dtype=int), [0.5], [[1, 2]], None):
+        with pytest.raises(ValueError, match="indices must be a vector of at least"):
+            coreset_weights(kernel, X, bad, kind)
+    for bad in ([0, 200], [-1]):
+        with pytest.raises(ValueError, match="indices must hold rows between 0 and"):
+            coreset_weights(kernel, X, bad, kind)

@@ -6,9 +6,22 @@ import scipy.sparse as sp
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn import config_context
 
-from skkernels.coresets import _halving, kernel_halve
-from skkernels.coresets._halving import HALVINGS, THRESHOLDS, step_log_factor
-from skkernels.kernels import RBF, CallableKernel, Chi2, EnergyDistance, WhiteNoise
+from skkernels.coresets import _halving, compress, kernel_halve
+from skkernels.coresets._halving import (
+    HALVINGS,
+    THRESHOLDS,
+    log_factors,
+    step_log_factor,
+)
+from skkernels.kernels import (
+    RBF,
+    CallableKernel,
+    Chi2,
+    EnergyDistance,
+    Scaled,
+    Sigmoid,
+    WhiteNoise,
+)
 
 from ._reference import halve, log_factor, mmd
 
@@ -167,3 +180,30 @@ def test_values_that_are_not_finite(position, value):
     K[position] = K[position[::-1]] = value
     with pytest.raises(ValueError, match="kernel takes values that are not finite"):
         kernel_halve("precomputed", K)
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3, 5, 7])
+def test_indefinite_kernels(seed):
+    # The sigmoid kernel has negative squared distances; one bucket of compress is the
+    # same halving, and units of the kernel matter in neither.
+    kernel, X = Sigmoid(gamma=1.0, coef0=-1.0), 2.0 * data(24, seed=seed)
+    K = kernel(X)
+    squares = np.diag(K)[::2] + np.diag(K)[1::2] - 2 * np.diag(K, 1)[::2]
+    assert squares.min() < -0.01
+    uniforms = np.random.RandomState(seed).uniform(size=13)
+    factor = log_factors("paper", 0.5, 24, 1)[0][0]
+    expected = halve(K, uniforms[:12], factor)
+    for scale in (1.0, 1e-6, 1e6):
+        scaled = Scaled(kernel, scale)
+        for k, rows in ((scaled, X), ("precomputed", scale * K)):
+            halves = kernel_halve(k, rows, random_state=seed)
+            assert_array_equal(halves, expected)
+            kept = compress(k, rows, 12, n_swap_passes=0, random_state=seed)
+            assert_array_equal(kept, expected[int(uniforms[12] > 0.5)])
+
+
+def test_names_are_no_kernels():
+    with pytest.raises(ValueError, match="kernel must be a kernel object .* got 'rbf'"):
+        kernel_halve("rbf", data(8, 8))
+    with pytest.raises(ValueError, match="square kernel matrix"):
+        kernel_halve("precomputed", data(8, 3))

@@ -98,3 +98,52 @@ def test_refusals():
     K[2, :] = K[:, 2] = np.nan
     with pytest.raises(ValueError, match="not finite"):
         herd("precomputed", K, 3, kernel_mean=np.zeros(10))
+
+
+@pytest.mark.parametrize("weight", [0.0, 1e-12])
+def test_a_row_far_away_of_no_weight_has_no_influence(weight):
+    X = data(300)
+    X[17] = 1e8
+    weights = np.ones(300)
+    weights[17] = weight
+    others = np.flatnonzero(np.arange(300) != 17)
+    kernel = Linear() + RBF()
+    expected = others[herd(kernel, X[others], 10)]
+    assert len(set(expected)) > 5
+    if weight == 0.0:
+        assert_array_equal(herd(kernel, X, 10, sample_weight=weights), expected)
+    # The mean of so few rows is known: that of the others.
+    mean = np.zeros(300)
+    mean[others] = kernel_mean(kernel, X[others])
+    options = {"sample_weight": weights, "kernel_mean": mean}
+    assert_array_equal(herd(kernel, X, 10, **options), expected)
+
+
+def test_ties_of_a_kernel_with_zero_diagonal():
+    # Minus the distances: rows 0 and 1 are equally good but for rounding.
+    X = np.array([-1.0, 1.0, -5.0, 5.0, -4.0, 4.0])
+    for noise in (0.0, 1e-15, -1e-15):
+        K = -abs(X[:, None] - X)
+        mean = K.mean(axis=1)
+        mean[1] += noise
+        assert herd("precomputed", K, 1, kernel_mean=mean)[0] == 0
+
+
+def test_rows_of_no_weight_may_hold_anything():
+    X = data(40)
+    weights = np.arange(40) % 4.0
+    expected = herd(RBF(), X, 8, sample_weight=weights)
+    K = RBF()(X)
+    X[::4], K[::4], K[:, ::4] = np.nan, np.nan, np.nan
+    for kernel, rows in ((RBF(), X), ("precomputed", K)):
+        assert_array_equal(herd(kernel, rows, 8, sample_weight=weights), expected)
+    mean = np.full(40, np.nan)
+    mean[weights > 0] = kernel_mean(RBF(), X[weights > 0], weights[weights > 0])
+    options = {"sample_weight": weights, "kernel_mean": mean}
+    assert_array_equal(herd(RBF(), X, 8, **options), expected)
+
+
+@pytest.mark.parametrize("size", ["sqrt", 2.5])
+def test_the_size_is_an_integer(size):
+    with pytest.raises(ValueError, match="n_coreset must be .* an integer, got"):
+        herd(RBF(), data(10), size)

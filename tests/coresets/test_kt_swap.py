@@ -7,9 +7,9 @@ import scipy.sparse as sp
 from numpy.testing import assert_array_equal
 from sklearn import config_context
 
-from skkernels.coresets import _kt_swap, _swap_core
+from skkernels.coresets import _kt_swap, _mean, _swap_core
 from skkernels.coresets._kt_swap import kt_swap, swap_candidates
-from skkernels.kernels import RBF, CallableKernel, WhiteNoise
+from skkernels.kernels import RBF, CallableKernel, Linear, WhiteNoise
 
 from ._reference import mmd
 
@@ -356,3 +356,42 @@ def test_values_that_are_not_finite(value):
         kt_swap("precomputed", K, candidates(12, 3, 2))
     with pytest.raises(ValueError, match="not finite"):
         kt_swap("precomputed", K, [[3, 5]], kernel_mean=np.ones(12))
+
+
+def test_rows_of_no_weight():
+    X = data(60)
+    weights = np.arange(60) % 3.0
+    starts = candidates(60, 6, 3)
+    options = {"sample_weight": weights, "n_swap_passes": 2}
+    expected = swap_candidates(RBF(), X, starts, **options)
+    # Far away or not a number, if they are in no candidate.
+    absent = np.setdiff1d(np.arange(0, 60, 3), starts)
+    assert absent.size > 3
+    for value in (1e8, np.nan):
+        X[absent] = value
+        found = swap_candidates(RBF(), X, starts, **options)
+        assert_array_equal(found.indices, expected.indices)
+        assert found.mmd == pytest.approx(expected.mmd, rel=1e-12)
+        assert found.mmd_baseline == pytest.approx(expected.mmd_baseline, rel=1e-12)
+
+
+def test_a_far_row_does_not_hide_differences():
+    # As if it were not there, although its norm is 1e16 times that of others.
+    X = data(101)
+    X[100] = 1e8
+    kernel = Linear() + RBF()
+    starts = candidates(100, 8, 4)
+    options = {"baseline": starts[0], "n_swap_passes": 2}
+    expected = kt_swap(kernel, X[:100], starts, **options)
+    mean = np.append(_mean.mean_of_rows(kernel, X[:100]), 0.0)
+    found = kt_swap(kernel, X, starts, kernel_mean=mean, **options)
+    assert_array_equal(found, expected)
+    assert not np.array_equal(np.sort(found), np.sort(starts[0]))
+
+
+def test_flags_of_numpy():
+    X = data(30)
+    starts = candidates(30, 4, 2)
+    for flag in (True, False):
+        found = kt_swap(RBF(), X, starts, baseline=np.bool_(flag))
+        assert_array_equal(found, kt_swap(RBF(), X, starts, baseline=flag))

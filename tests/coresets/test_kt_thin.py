@@ -326,3 +326,55 @@ def test_rate_in_two_dimensions():
     slopes = [np.polyfit(np.log(sizes), np.log(e), 1)[0] for e in (thinned, by_chance)]
     assert slopes[0] < -0.45
     assert slopes[1] > -0.35
+
+
+@pytest.mark.parametrize(
+    "options, match",
+    [
+        ({"threshold": "none"}, "threshold must be one of"),
+        ({"halving": "none"}, "halving must be one of"),
+        ({"delta": -1.0}, "delta must be between 0 and 1"),
+        ({"n_swap_passes": -1}, "n_swap_passes must be an integer"),
+        ({"swap_order": "best"}, "swap_order must be one of"),
+        ({"split_kernel": "half"}, "split_kernel must be one of"),
+    ],
+)
+def test_refusals_if_all_rows_are_kept(options, match):
+    with pytest.raises(ValueError, match=match):
+        kt_thin(RBF(), data(10), 10, **options)
+
+
+def test_kernels_that_are_none():
+    for kernel in ("rbf", None, RBF):
+        with pytest.raises(ValueError, match="kernel must be a kernel object"):
+            kt_thin(kernel, data(10, 10), 3)
+    with pytest.raises(ValueError, match="square kernel matrix"):
+        kt_thin("precomputed", data(10), 3)
+    with pytest.raises(ValueError, match="split_kernel=.* needs the features"):
+        kt_thin("precomputed", RBF()(data(10)), 3, split_kernel=RBF())
+
+
+def test_rows_of_no_weight_may_hold_anything():
+    X = data(90)
+    weights = np.arange(90) % 3.0
+    options = {"sample_weight": weights, "random_state": 0}
+    expected, _ = thin(RBF(), X, 9, **options)
+    K = RBF()(X)
+    for value in (1e8, np.nan):
+        X[::3] = value
+        K[::3], K[:, ::3] = value, value
+        for kernel, rows in ((RBF(), X), ("precomputed", K)):
+            found, _ = thin(kernel, rows, 9, **options)
+            assert_array_equal(found.indices, expected.indices)
+            assert found.mmd == pytest.approx(expected.mmd, rel=1e-9)
+
+
+def test_the_unit_of_weights():
+    X = data(60)
+    weights = 1.0 + np.arange(60) % 3
+    found = [
+        kt_thin(RBF(), X, 7, sample_weight=weights * unit, random_state=0)
+        for unit in (1.0, 2.0**1020, 2.0**-1020)
+    ]
+    assert_array_equal(found[1], found[0])
+    assert_array_equal(found[2], found[0])

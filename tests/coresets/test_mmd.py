@@ -127,3 +127,12 @@ def test_stored_float32_matrix_is_summed_in_float64():
     K = RBF()(X).astype(np.float32)
     expected = K.astype(np.float64) @ v / v.sum()
     assert_allclose(kernel_mean("precomputed", K, v), expected, rtol=1e-13)
+
+
+def test_weights_that_are_none():
+    X = np.arange(6.0).reshape(3, 2)
+    for bad in (np.zeros(3), np.ones(2), [1.0, np.nan, 1.0]):
+        with pytest.raises(ValueError, match="weights must be 3 finite numbers"):
+            kernel_mean(RBF(), X, bad)
+    large = kernel_mean(RBF(), X, np.full(3, 1e308))
+    assert_allclose(large, kernel_mean(RBF(), X), rtol=1e-14)

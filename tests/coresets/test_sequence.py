@@ -89,3 +89,10 @@ def test_expected_counts():
     share = expected % 1
     error = np.sqrt(share * (1 - share) / n_draws)
     assert (np.abs(total / n_draws - expected) <= 4 * error).all()
+
+
+def test_weights_whose_sum_overflows():
+    for unit in (1.0, 1e308, 1e-308):
+        weights = unit * np.array([1.0, 0.5, 0.0, 1.0, 1.5])
+        sequence = stratified_sequence(weights, 5, 8, np.random.RandomState(0))
+        assert_array_equal(np.bincount(sequence), [2, 1, 0, 2, 3])

@@ -5,9 +5,12 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 from numpy.testing import assert_allclose, assert_array_equal
+from sklearn import config_context
 from sklearn.base import clone
 from sklearn.datasets import make_blobs
 from sklearn.gaussian_process import kernels as gp
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from skkernels.coresets._kt_thin import kt_thin
@@ -242,3 +245,112 @@ def test_passes_and_baseline():
     assert np.all(np.diff(errors) <= 0)
     both = KernelThinning(refine_baseline=True, random_state=0).fit(X)
     assert both.mmd_ <= errors[3]
+
+
+class ResamplingPipeline:
+    """Fits as the pipeline of imbalanced-learn does, which is not a dependency: steps
+    with ``fit_resample`` change the rows while fitting, and are skipped later."""
+
+    def __init__(self, *steps):
+        self.steps = steps
+
+    def fit(self, X, y):
+        for step in self.steps[:-1]:
+            if hasattr(step, "fit_resample"):
+                X, y = step.fit_resample(X, y)
+            else:
+                X = step.fit_transform(X, y)
+        self.steps[-1].fit(X, y)
+        self.n_rows = len(X)
+        return self
+
+    def score(self, X, y):
+        for step in self.steps[:-1]:
+            if not hasattr(step, "fit_resample"):
+                X = step.transform(X)
+        return self.steps[-1].score(X, y)
+
+
+@pytest.mark.parametrize("Thinning", [KernelThinning, KernelHerding])
+def test_a_classifier_learns_from_the_coreset(Thinning):
+    X, y = make_blobs(500, centers=3, cluster_std=0.5, random_state=0)
+    names = np.array(["a", "b", "c"])[y]
+    pipeline = ResamplingPipeline(
+        StandardScaler(), Thinning(30, random_state=0), KNeighborsClassifier(1)
+    )
+    pipeline.fit(1e3 * X, names)
+    assert pipeline.n_rows == 30
+    assert pipeline.score(1e3 * X, names) > 0.9
+    assert_array_equal(pipeline.steps[-1].classes_, ["a", "b", "c"])
+
+
+@pytest.mark.parametrize("weights", [None, "w"])
+@pytest.mark.parametrize("Thinning", [KernelThinning, KernelHerding])
+def test_a_failed_fit_changes_nothing(Thinning, weights, monkeypatch):
+    def fails_late(X, Z):
+        values = rbf_block(X, Z)
+        return values if X.shape[1] == 3 else values * np.nan
+
+    X = data(60)
+    w = None if weights is None else np.arange(60) % 3
+    thinning = Thinning(5, kernel=fails_late, random_state=0).fit(X)
+    before, nearest = dict(vars(thinning)), thinning.nearest(X)
+    with pytest.raises(ValueError, match="not finite"):
+        thinning.fit(data(50, 2), sample_weight=None if w is None else w[:50])
+    assert vars(thinning).keys() == before.keys()
+    assert all(value is before[name] for name, value in vars(thinning).items())
+    assert_array_equal(thinning.nearest(X), nearest)
+    matrix = Thinning(5, kernel="precomputed")
+    monkeypatch.setattr(Thinning, "_weigh", None, raising=False)
+    with pytest.raises(TypeError):
+        matrix.fit(rbf_block(X, X), sample_weight=w)
+    assert vars(matrix) == matrix.get_params()
+
+
+@pytest.mark.parametrize("kernel", ["linear", "poly", "rbf"])
+def test_nearest_in_double_precision(kernel):
+    X = (data(200) + 1e3).astype(np.float32)
+    thinning = KernelThinning(20, kernel=kernel, gamma=0.1, degree=2, random_state=0)
+    thinning.fit(X)
+    rows = thinning.coreset_
+    assert_array_equal(rows[thinning.nearest(rows)], rows)
+    with config_context(working_memory=0.01):
+        assert_array_equal(rows[thinning.nearest(rows)], rows)
+    sparse = clone(thinning).fit(sp.csr_array(X))
+    assert_array_equal(sparse.nearest(sp.csr_array(X)), thinning.nearest(X))
+
+
+@pytest.mark.parametrize("Thinning", [KernelThinning, KernelHerding])
+def test_a_matrix_with_zero_weights(Thinning):
+    X = data(80)
+    K = RBF(2.0)(X)
+    w = np.arange(80) % 4.0
+    by_rows = Thinning(8, kernel=RBF(2.0), random_state=0).fit(X, sample_weight=w)
+    matrix = Thinning(8, kernel="precomputed", random_state=0)
+    few = matrix.fit_resample(K, sample_weight=w)
+    assert_array_equal(matrix.coreset_, few)
+    assert_array_equal(matrix.coreset_, K[matrix.sample_indices_])
+    assert matrix.coreset_.shape == (8, matrix.n_features_in_)
+    assert_array_equal(matrix.nearest(K), by_rows.nearest(X))
+
+
+@pytest.mark.parametrize("n_coreset", [5, 40])
+def test_no_split_kernel_for_a_matrix(n_coreset):
+    K = RBF()(data(40))
+    for split in (RBF(), rbf_block):
+        thinning = KernelThinning(n_coreset, kernel="precomputed", split_kernel=split)
+        with pytest.raises(ValueError, match="needs the features of the rows"):
+            thinning.fit(K)
+
+
+@pytest.mark.parametrize("Thinning", [KernelThinning, KernelHerding])
+def test_weights_whose_sum_overflows(Thinning):
+    X = data(50)
+    w = 1.0 + np.arange(50) % 2
+    for size in (6, 50):
+        small, large = (
+            Thinning(size, random_state=0).fit(X, sample_weight=unit * w)
+            for unit in (1.0, 2.0**1022)
+        )
+        assert_array_equal(large.sample_indices_, small.sample_indices_)
+        assert_allclose(large.coreset_weights_, small.coreset_weights_, rtol=1e-12)
