@@ -49,7 +49,8 @@ def distance(rows):
     twice, twice_kernel = mean_over_mixture(2)
     between = once * once_kernel(rows, means).mean()
     within = twice * twice_kernel(means).mean()
-    return np.sqrt(kernel(rows).mean() - 2 * between + within)
+    square = kernel(rows).mean() - 2 * between + within
+    return np.sqrt(max(square, 0.0))  # rounding can make it negative
 
 
 # %%

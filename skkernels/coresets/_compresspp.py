@@ -1,11 +1,12 @@
 """Compress++: compress to a few times the size of the coreset, then thin."""
 
-from numbers import Integral
+from numbers import Integral, Real
 
 import numpy as np
 from sklearn.utils import check_random_state
 
 from skkernels.coresets._compress import halve_in_buckets
+from skkernels.coresets._halving import step_log_factor
 from skkernels.coresets._kt_split import kt_split
 from skkernels.coresets._kt_swap import swap_candidates
 from skkernels.coresets._kt_thin import ORDERS
@@ -22,6 +23,8 @@ from skkernels.utils._array import get_namespace, to_numpy
 SWAP_TARGETS = ("compressed", "input")
 # "auto" is this, or more while the last splits have at most so many rows.
 _AUTO_G, _DIRECT = 2, 2048
+# Streams keep a buffer of that size for each level, and halve all of them.
+STREAM_DIRECT = 256
 
 
 def compresspp(
@@ -32,6 +35,7 @@ def compresspp(
     sample_weight=None,
     g="auto",
     split_kernel="target",
+    power=0.5,
     replace=True,
     n_swap_passes=1,
     threshold="paper",
@@ -68,7 +72,10 @@ def compresspp(
 
     split_kernel : {"target", "root", "power", "plus"} or Kernel, default="target"
         Kernel of the last splits, see :func:`split_kernel`. The buckets are halved in
-        the kernel itself.
+        the kernel itself. "precomputed" kernels have "target" only.
+
+    power : float, default=0.5
+        In [0.5, 1), for the split kernels "power" and "plus".
 
     replace : bool, default=True
         Whether a row may be in the coreset more than once.
@@ -108,11 +115,16 @@ def compresspp(
 
     Notes
     -----
-    For a coreset of s rows from n, each round of halving a list of rows forms
-    ``4^(g + 1) s^2`` kernel values, or 128 for each row of the list where that is more.
-    There are ``log2(n / s) - g - 1`` such rounds. What follows takes about two times
+    The list that is halved has ``N = 2^m s`` rows for a coreset of s rows from n, with
+    n <= N < 2 n: some rows are in it twice, spread evenly. Each round of halving forms
+    ``4^(g + 1) s^2`` kernel values, or 128 for each row that is left where that is more
+    (512 for some kernels and storages, see :func:`compress`). There are ``m - g - 1``
+    such rounds. What follows takes about two times
     ``4^(g + 1) s^2``, and ``2^(g + 1) s n`` more for ``swap_target="input"``. With
     ``s = sqrt(n)`` this is ``4^(g + 1) n log2(n)`` at most, where [1]_ has the same.
+
+    Where k(x, x) is not constant, swaps prefer rows for which it is small, but only as
+    far as that lowers the maximum mean discrepancy: no other objective is behind them.
 
     The coreset is not an unbiased sample, because it is the best of several.
 
@@ -133,10 +145,12 @@ def compresspp(
     >>> mmd(RBF(length_scale=2.0), X, X[indices]) < 0.005
     True
     """
+    check_parameters(g, n_swap_passes, threshold, delta, power)
     if swap_target not in SWAP_TARGETS:
         raise ValueError(
             f"swap_target must be one of {SWAP_TARGETS}, got {swap_target!r} instead."
         )
+    rough = make_split_kernel(kernel, split_kernel, X.shape[1], power)
     rng = check_random_state(random_state)
     size, sequence, weights = _start(X, n_coreset, sample_weight, order, rng)
     g = resolve_oversampling(g, size)
@@ -158,7 +172,7 @@ def compresspp(
         rng=rng,
     )
     candidates = kt_split(
-        make_split_kernel(kernel, split_kernel, X.shape[1]),
+        rough,
         X,
         last,
         sequence,
@@ -188,13 +202,27 @@ def compresspp(
     return pool[found.indices]
 
 
-def resolve_oversampling(g, size):
-    """How many rounds halve the whole list before the last one."""
-    if isinstance(g, str) and g == "auto":
-        return max((_DIRECT // size).bit_length() - 2, _AUTO_G)
-    if not isinstance(g, Integral) or g < 0:
-        raise ValueError(f"g must be an integer >= 0 or 'auto', got {g!r} instead.")
+def resolve_oversampling(g, size, direct=_DIRECT):
+    """How many rounds halve the whole list before the last one.
+
+    ``direct`` is how many rows the last splits may have if g is "auto".
+    """
+    if isinstance(g, str):
+        return max((direct // size).bit_length() - 2, _AUTO_G)
     return int(g)
+
+
+def check_parameters(g, n_swap_passes, threshold, delta, power):
+    """Refuse what is out of its range before anything is done."""
+    if not (isinstance(g, str) and g == "auto" or isinstance(g, Integral) and g >= 0):
+        raise ValueError(f"g must be an integer >= 0 or 'auto', got {g!r} instead.")
+    if not isinstance(n_swap_passes, Integral) or n_swap_passes < 0:
+        raise ValueError(
+            f"n_swap_passes must be an integer >= 0, got {n_swap_passes!r} instead."
+        )
+    step_log_factor(threshold, delta, 2)
+    if not isinstance(power, Real) or not 0.5 <= power < 1:
+        raise ValueError(f"power must be in [0.5, 1), got {power!r} instead.")
 
 
 def _start(X, n_coreset, sample_weight, order, rng):

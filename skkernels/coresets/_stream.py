@@ -11,9 +11,12 @@ from skkernels.coresets._bucket_values import BucketValues
 from skkernels.coresets._buckets import bucket_edges, depth_first_draws, halve_list
 from skkernels.coresets._halving import step_log_factor
 from skkernels.coresets._kt_thin import kt_thin
+from skkernels.operators import check_memory
 from skkernels.utils._array import get_namespace
+from skkernels.utils._validation import match_storage
 
 # No buffer holds less, and rows of the first one are halved in buckets of so many.
+# What is repeated more often need not go through the first one.
 _MIN_CAPACITY = 128
 _MIN_BUCKET = 256
 
@@ -56,6 +59,9 @@ class Stream:
     shift : float
         By how much the total weight is shifted before it is rounded down.
 
+    last : (array or CSR matrix of shape (1, n_features), int) or None
+        The last row of positive weight, and how many rows had come before it.
+
     n_halvings : int
         How many buffers have been halved.
 
@@ -74,6 +80,7 @@ class Stream:
     n_rows: int
     copies: float
     shift: float
+    last: Any
     n_halvings: int
     state: tuple
 
@@ -91,6 +98,15 @@ class Stream:
     def bucket(self, level):
         """How many rows of a buffer are halved together."""
         return min(max(4 ** (self.g + 1), _MIN_BUCKET) << level, self.capacity(level))
+
+    def wanted(self, total):
+        """Size of the coreset of so many rows."""
+        return isqrt(total) if self.size == "sqrt" else min(self.size, total)
+
+    def lowest(self, total):
+        """The level whose rows, were they all, would be enough to choose from."""
+        times = total // (self.wanted(total) << (self.g + 1))
+        return max(times.bit_length() - 1, 0)
 
 
 def start_stream(X, size, g, n_swap_passes, threshold, delta, rng):
@@ -112,9 +128,38 @@ def start_stream(X, size, g, n_swap_passes, threshold, delta, rng):
         n_rows=0,
         copies=0.0,
         shift=rng.uniform(),
+        last=None,
         n_halvings=0,
         state=rng.get_state(),
     )
+
+
+def like(X, held):
+    """Rows dense or sparse, and of the dtype, as those that are held."""
+    return match_storage(X, held).astype(held.dtype, copy=False)
+
+
+def cut(stream, X, weights=None):
+    """Cut rows into parts for :func:`append`, each to be settled before the next.
+
+    A row that comes very often is alone. Other parts, with their repetitions, take
+    about as much memory as X or a buffer.
+
+    Yields
+    ------
+    part : slice
+    """
+    n = X.shape[0]
+    if weights is None:
+        yield slice(0, n)
+        return
+    copies, _ = _count_copies(stream, weights)
+    often = copies > _MIN_CAPACITY
+    filled = np.cumsum(np.where(often, 0, copies))
+    block = np.maximum(filled - 1, 0) // max(n, stream.capacity(0))
+    borders = often[1:] | often[:-1] | (np.diff(block) > 0)
+    edges = [0, *(np.flatnonzero(borders) + 1), n]
+    yield from map(slice, edges[:-1], edges[1:])
 
 
 def append(stream, X, weights=None):
@@ -122,48 +167,123 @@ def append(stream, X, weights=None):
 
     A row of weight w comes w times. What w is more than an integer is carried over: so
     many copies have come as is the total weight plus a shift, rounded down.
+
+    Halvings of equal rows are left out: of a single row that comes very often, copies
+    are put into higher buffers, each for as many as it stands for there.
     """
     n = X.shape[0]
     weights = np.ones(n) if weights is None else weights
-    # Added one by one, so that the rounding does not depend on the parts.
-    totals = np.cumsum(np.concatenate([[stream.copies], weights]))
-    copies = np.diff(np.floor(totals + stream.shift)).astype(np.intp)
-    chosen = np.repeat(np.arange(n), copies)
-    X = X[chosen]
+    copies, total = _count_copies(stream, weights)
+    positive = np.flatnonzero(weights)
+    last = stream.last
+    if positive.size:
+        last = X[positive[-1:]].copy(), stream.n_rows + int(positive[-1])
+    if n == 1 and copies[0] > _MIN_CAPACITY:
+        counts = _spread(stream, int(copies[0]), X)
+        parts = [
+            (X[np.zeros(m, dtype=np.intp)], np.full(m, stream.n_rows)) for m in counts
+        ]
+    else:
+        chosen = np.repeat(np.arange(n), copies)
+        parts = [(X[chosen], stream.n_rows + chosen)]
+    rows, numbers = _add(stream, parts)
     return replace(
         stream,
-        rows=(_stack(stream.rows[0], X), *stream.rows[1:]),
-        numbers=(
-            np.concatenate([stream.numbers[0], stream.n_rows + chosen]),
-            *stream.numbers[1:],
-        ),
+        rows=rows,
+        numbers=numbers,
         n_rows=stream.n_rows + n,
-        copies=float(totals[-1]),
+        copies=total,
+        last=last,
     )
+
+
+def _count_copies(stream, weights):
+    """How often each row comes, and the total weight with them."""
+    # Added one by one, so that the rounding does not depend on the parts.
+    totals = np.cumsum(np.concatenate([[stream.copies], weights]))
+    if totals[-1] > 2.0**53:
+        raise ValueError(
+            f"sample_weight brings the total weight to {totals[-1]:g}, more than 2^53, "
+            "beyond which repetitions cannot be counted. A weight counts as that many "
+            "rows here; divide the weights by a constant."
+        )
+    due = np.floor(totals + stream.shift).astype(np.int64)
+    # Where streams were merged, a row more may have come than is due.
+    return np.diff(np.maximum(due, stream.total)), float(totals[-1])
+
+
+def _spread(stream, copies, X):
+    """How many copies of one row go to each level: no more than its buffer holds."""
+    top = stream.lowest(stream.total + copies)
+    counts = [copies >> level & 1 for level in range(top)] + [copies >> top]
+    check_memory(
+        sum(counts) * (X.shape[1] * X.dtype.itemsize + 8),
+        what=f"a sample_weight that counts as {copies} rows",
+        remedy="divide the weights by a constant, give n_coreset as an integer",
+    )
+    return counts
+
+
+def _add(stream, parts):
+    """Buffers with more rows, (rows, numbers) for each level."""
+    levels = list(zip(stream.rows, stream.numbers))
+    levels += [(levels[0][0][:0], levels[0][1][:0])] * (len(parts) - len(levels))
+    for level, part in enumerate(parts):
+        levels[level] = _stack_both(levels[level], part)
+    rows, numbers = zip(*levels)
+    return tuple(rows), tuple(numbers)
 
 
 def merge(stream, other):
-    """Two streams as one: rows of the second one count as if they had come later."""
-    n_levels = max(len(stream.rows), len(other.rows))
-    rows, numbers = [], []
-    for level in range(n_levels):
-        parts = [s for s in (stream, other) if level < len(s.rows)]
-        rows.append(parts[0].rows[level])
-        for part in parts[1:]:
-            rows[-1] = _stack(rows[-1], part.rows[level])
-        numbers.append(
-            np.concatenate(
-                [s.numbers[level] + (stream.n_rows if s is other else 0) for s in parts]
-            )
-        )
+    """Two streams as one: rows of the second one count as if they had come later.
+
+    Fractions of weight are added up as well. Where that makes a row more than both
+    have, it is the last one that has come; where it makes one less, the last one of the
+    first buffer goes, or if there is none, the next one that comes.
+    """
+    held = stream.rows[0]
+    parts = [
+        (like(r, held), n + stream.n_rows) for r, n in zip(other.rows, other.numbers)
+    ]
+    copies = stream.copies + other.copies
+    last = stream.last
+    if other.last is not None:
+        row = like(other.last[0], held)
+        last = row, other.last[1] + stream.n_rows
+    missing = int(np.floor(copies + stream.shift)) - stream.total - other.total
+    if missing > 0:
+        row, number = last
+        again = np.zeros(missing, dtype=np.intp)
+        parts[0] = _stack_both(parts[0], (row[again], number + again))
+    rows, numbers = _add(stream, parts)
+    if missing < 0:
+        kept = slice(max(numbers[0].size + missing, 0))
+        rows = (rows[0][kept], *rows[1:])
+        numbers = (numbers[0][kept], *numbers[1:])
     return replace(
         stream,
-        rows=tuple(rows),
-        numbers=tuple(numbers),
+        rows=rows,
+        numbers=numbers,
         n_rows=stream.n_rows + other.n_rows,
-        copies=stream.copies + other.copies,
+        copies=copies,
+        last=last,
         n_halvings=stream.n_halvings + other.n_halvings,
     )
+
+
+def first_rows(stream, size):
+    """The first rows that have come, repetitions included, before any were halved."""
+    numbers = np.concatenate(stream.numbers)
+    times = [
+        np.full(n.size, min(1 << level, size), dtype=np.intp)
+        for level, n in enumerate(stream.numbers)
+    ]
+    order = np.argsort(numbers, kind="stable")
+    order = np.repeat(order, np.concatenate(times)[order])[:size]
+    rows = stream.rows[0]
+    for part in stream.rows[1:]:
+        rows = _stack(rows, part)
+    return rows[order]
 
 
 def settle(stream, kernel, rng):
@@ -226,7 +346,7 @@ def settle(stream, kernel, rng):
     )
 
 
-def finish(stream, kernel, rng, **options):
+def finish(stream, kernel, rng, *, replace=True, **options):
     """The coreset of all rows that have come.
 
     What the lower buffers hold is halved until it stands for as many rows as what is
@@ -244,6 +364,10 @@ def finish(stream, kernel, rng, **options):
     rng : RandomState
         Any; it is set to the state of the stream, which stays as it is.
 
+    replace : bool, default=True
+        Whether a row may be in the coreset more than once. If not, and there are fewer
+        distinct rows than are wanted, these are the coreset.
+
     **options
         Passed to :func:`kt_thin`.
 
@@ -254,6 +378,9 @@ def finish(stream, kernel, rng, **options):
 
     numbers : ndarray of int of shape (size,)
         How many rows had come before each of them.
+
+    weights : ndarray of shape (size,)
+        Of sum 1: equal, unless the coreset is all distinct rows that are left.
     """
     total = stream.total
     if total == 0:
@@ -263,11 +390,13 @@ def finish(stream, kernel, rng, **options):
             "the weights by a constant."
         )
     rng.set_state(stream.state)
-    size = isqrt(total) if stream.size == "sqrt" else min(stream.size, total)
-    lowest = max((total // (size << (stream.g + 1))).bit_length() - 1, 0)
+    size = stream.wanted(total)
     levels = list(zip(stream.rows, stream.numbers))
-    # The last level that has ever had rows is not above the lowest: its first ones came
-    # with 2^(g + 1) times as many rows as are wanted.
+    # The last level that has rows is hardly ever above the lowest: its first ones came
+    # with 2^(g + 1) times as many rows as are wanted. Where those wanted are a square
+    # root, rounded down, it may be.
+    highest = max(level for level, n in enumerate(stream.numbers) if n.size)
+    lowest = max(stream.lowest(total), highest)
     part = levels[0]
     for level in range(lowest):
         part = _halve_part(stream, kernel, level, part, rng)
@@ -276,10 +405,19 @@ def finish(stream, kernel, rng, **options):
     rows, numbers = part
     order = np.argsort(numbers, kind="stable")
     rows, numbers = rows[order], numbers[order]
+    counts = None
+    if not replace:
+        # Repetitions of a row are one row with a weight.
+        numbers, first, counts = np.unique(
+            numbers, return_index=True, return_counts=True
+        )
+        rows, counts = rows[first], counts.astype(np.float64)
     chosen = kt_thin(
         kernel,
         rows,
         min(size, numbers.size),
+        sample_weight=None if counts is None or counts.max() == 1.0 else counts,
+        replace=replace,
         n_swap_passes=stream.n_swap_passes,
         threshold=stream.threshold,
         delta=stream.delta,
@@ -287,7 +425,9 @@ def finish(stream, kernel, rng, **options):
         **options,
     )
     chosen = np.sort(chosen)
-    return rows[chosen], numbers[chosen]
+    if counts is None or chosen.size < numbers.size:
+        counts = np.ones(chosen.size)
+    return rows[chosen], numbers[chosen], counts / counts.sum()
 
 
 def _halve_part(stream, kernel, level, part, rng):

@@ -8,6 +8,7 @@ from sklearn.utils.metaestimators import available_if
 
 from skkernels.coresets._compresspp import (
     ORDERS,
+    STREAM_DIRECT,
     SWAP_TARGETS,
     compresspp,
     resolve_oversampling,
@@ -15,8 +16,16 @@ from skkernels.coresets._compresspp import (
 from skkernels.coresets._halving import THRESHOLDS
 from skkernels.coresets._mmd import coreset_mmd, kernel_mean
 from skkernels.coresets._split_kernel import SPLIT_KERNELS
-from skkernels.coresets._stream import append, finish, merge, settle, start_stream
-from skkernels.kernels import make_kernel
+from skkernels.coresets._stream import (
+    append,
+    cut,
+    finish,
+    first_rows,
+    like,
+    merge,
+    settle,
+    start_stream,
+)
 from skkernels.thinning._base import BaseThinning
 from skkernels.utils._array import to_numpy
 from skkernels.utils._sklearn import (
@@ -26,7 +35,7 @@ from skkernels.utils._sklearn import (
     _fit_context,
 )
 from skkernels.utils._state import unchanged_on_error
-from skkernels.utils._validation import match_storage, validate
+from skkernels.utils._validation import validate
 from skkernels.utils._warnings import warn_user
 
 # A rule that chooses the width of the kernel looks at so many rows of a stream.
@@ -34,6 +43,22 @@ _N_FIRST = 1_000
 # A size of coreset for which nothing is small.
 _MANY = 10**6
 _COMPUTED = ("coreset_", "coreset_weights_", "sample_indices_")
+# Parameters that a stream keeps from its first part on.
+_KEPT = (
+    "n_coreset",
+    "kernel",
+    "gamma",
+    "degree",
+    "coef0",
+    "kernel_params",
+    "g",
+    "split_kernel",
+    "power",
+    "replace",
+    "n_swap_passes",
+    "threshold",
+    "delta",
+)
 
 
 def _takes_parts(estimator):
@@ -51,6 +76,19 @@ def _takes_parts(estimator):
             f"rows grows beyond all bounds, got {size!r} instead."
         )
     return True
+
+
+def _first_difference(first, second):
+    """Name of the first parameter that differs between two dicts, or None."""
+    return next((name for name in first if not _equal(first[name], second[name])), None)
+
+
+def _equal(first, second):
+    if isinstance(first, dict) and isinstance(second, dict):
+        return first.keys() == second.keys() and all(
+            _equal(first[key], second[key]) for key in first
+        )
+    return first is second or bool(np.all(first == second))
 
 
 class CompressThinning(BaseThinning):
@@ -94,15 +132,22 @@ class CompressThinning(BaseThinning):
         Oversampling: ``2^(g + 1)`` times as many rows as are wanted are left when
         kernel thinning takes over. Each more of it costs up to four times as much, and
         lowers the error, by less every time. "auto" is 2, or more for a coreset of s
-        rows as long as ``2^(g + 1) s`` is at most 2048.
+        rows as long as ``2^(g + 1) s`` is at most 2048 (256 in ``partial_fit``, where
+        so many are held and halved at many levels).
 
     split_kernel : {"target", "root", "power", "plus"}, kernel object or callable, \
             default="target"
         Kernel by which kernel thinning splits what is left, see
         :func:`skkernels.coresets.split_kernel`.
 
+    power : float, default=0.5
+        In [0.5, 1), for the split kernels "power" and "plus". Rough kernels have a
+        power kernel for large powers only.
+
     replace : bool, default=True
-        Whether a row may be in the coreset more than once, which is rare.
+        Whether a row may be in the coreset more than once, which is rare. If not, and a
+        stream of weighted rows holds fewer distinct ones than are wanted, these are the
+        coreset.
 
     n_swap_passes : int, default=1
         How often each row is tried for a swap, in each bucket and in the coreset.
@@ -143,7 +188,9 @@ class CompressThinning(BaseThinning):
 
     coreset_weights_ : ndarray of shape (size,)
         Their weights, all equal. If the coreset is all samples of positive weight, the
-        sample weights, divided by their sum.
+        sample weights, divided by their sum. After ``partial_fit`` with
+        ``replace=False`` and fewer distinct rows than are wanted, how often each of
+        them is left, divided by the sum.
 
     mmd_ : float
         Maximum mean discrepancy between the coreset and the data, in ``kernel_``. Only
@@ -170,21 +217,28 @@ class CompressThinning(BaseThinning):
 
     Notes
     -----
-    For n samples and s of them in the coreset, ``fit`` forms at most
-    ``4^(g + 1) s^2 log2(n / s) + 256 n`` kernel values; for ``s = sqrt(n)`` this is
-    ``4^(g + 1) n log2(n)``. Memory: O(n), and blocks of the kernel of at most half the
-    working memory. The result does not depend on the number of threads.
+    For n samples and s of them in the coreset, ``fit`` forms about
+    ``4^(g + 1) s^2 log2(n / s) + 512 n`` kernel values at most; for ``s = sqrt(n)`` the
+    first part is ``4^(g + 1) n log2(n) / 2``. The second one is up to four times as
+    large for sparse rows, precomputed matrices and kernels given as functions. Memory:
+    O(n), and blocks of the kernel of at most half the working memory. The result does
+    not depend on the number of threads.
 
-    ``partial_fit`` keeps at most ``2^(g + 3) sqrt(n)`` rows, or
-    ``2^(g + 2) s log2(n / s)`` for an integer ``n_coreset=s``. The result depends on
+    ``partial_fit`` keeps all of the first 1000 rows. After that it keeps at most
+    ``max(2^(g + 3), 20) sqrt(n)`` rows, or ``b log2(1 + n / b)`` with
+    ``b = max(2^(g + 2) s, 128)`` for an integer ``n_coreset=s``. The result depends on
     the rows in the order in which they come, and not on the parts in which they are
     passed. It is not that of ``fit``, which knows the number of rows from the start.
-    The coreset is formed when it is asked for.
+    The coreset is formed when it is asked for. Rows are kept in the dtype, and dense or
+    sparse, as those of the first part. The parameters for the coreset and the kernel
+    cannot be changed between parts.
 
-    In ``fit`` the weight of a sample may be any number >= 0. In ``partial_fit`` it is a
-    number of repetitions, since the sum of all weights is not known: a sample of weight
-    2.3 counts twice or three times, so that the repetitions of all samples so far are
-    the sum of the weights, rounded.
+    In ``fit`` the weight of a sample may be any number >= 0, and "sqrt" counts the
+    samples of positive weight. In ``partial_fit`` a weight is a number of repetitions,
+    since the sum of all weights is not known: a sample of weight 2.3 counts twice or
+    three times, so that the repetitions of all samples so far are the sum of the
+    weights, rounded; and n above, and "sqrt", count repetitions. A sample that is
+    repeated more than 128 times takes no longer the more often it is.
 
     References
     ----------
@@ -210,6 +264,7 @@ class CompressThinning(BaseThinning):
         **BaseThinning._parameter_constraints,
         "g": [Interval(Integral, 0, None, closed="left"), StrOptions({"auto"})],
         "split_kernel": [StrOptions(set(SPLIT_KERNELS)), callable],
+        "power": [Interval(Real, 0.5, 1, closed="left")],
         "replace": ["boolean"],
         "n_swap_passes": [Interval(Integral, 0, None, closed="left")],
         "threshold": [StrOptions(set(THRESHOLDS))],
@@ -230,6 +285,7 @@ class CompressThinning(BaseThinning):
         kernel_params=None,
         g="auto",
         split_kernel="target",
+        power=0.5,
         replace=True,
         n_swap_passes=1,
         threshold="paper",
@@ -247,6 +303,7 @@ class CompressThinning(BaseThinning):
         self.kernel_params = kernel_params
         self.g = g
         self.split_kernel = split_kernel
+        self.power = power
         self.replace = replace
         self.n_swap_passes = n_swap_passes
         self.threshold = threshold
@@ -277,36 +334,8 @@ class CompressThinning(BaseThinning):
         self : object
             The fitted estimator.
         """
-        X, weights, rows, n_samples = self._validate(X, sample_weight)
-        if isinstance(self.n_coreset, Integral) and self.n_coreset > X.shape[0]:
-            warn_user(
-                f"n_coreset={self.n_coreset} is more than the {X.shape[0]} rows there "
-                "are: all of them are the coreset."
-            )
-        kernel = self._resolve_kernel(X, weights)
-        chosen = compresspp(
-            kernel,
-            X,
-            self.n_coreset,
-            sample_weight=weights,
-            g=self.g,
-            split_kernel=self._resolved_split_kernel(X, weights),
-            replace=self.replace,
-            n_swap_passes=self.n_swap_passes,
-            threshold=self.threshold,
-            delta=self.delta,
-            swap_target=self.swap_target,
-            order=self.order,
-            random_state=check_random_state(self.random_state),
-        )
-        values = None
-        if weights is not None and chosen.size == X.shape[0]:
-            values = weights / weights.sum()
-        self._forget()
-        self._finish(X, rows, chosen, n_samples, values)
-        if self.compute_mmd:
-            mean = kernel_mean(kernel, X, weights)
-            self.mmd_ = coreset_mmd(kernel, X, chosen, values, weights, mean)
+        with unchanged_on_error(self):
+            self._fit(X, sample_weight)
         return self
 
     @available_if(_takes_parts)
@@ -315,6 +344,10 @@ class CompressThinning(BaseThinning):
         """Take more rows into account, in bounded memory.
 
         A model that ``fit`` has fitted is started afresh.
+
+        Of the parameters only ``compute_mmd``, ``order``, ``swap_target`` and
+        ``random_state``, which are of no use any more, may differ from those for the
+        first part.
 
         Parameters
         ----------
@@ -334,6 +367,15 @@ class CompressThinning(BaseThinning):
             The fitted estimator.
         """
         stream = self.__dict__.get("_stream")
+        kept = {name: getattr(self, name) for name in _KEPT}
+        if stream is not None:
+            name = _first_difference(self._kept, kept)
+            if name is not None:
+                raise ValueError(
+                    f"{name} cannot change from {self._kept[name]!r} to "
+                    f"{kept[name]!r} between parts of a stream. Take a new estimator, "
+                    "or call fit to start afresh."
+                )
         with unchanged_on_error(self):
             X = validate(self, X, reset=stream is None)
             weights = sample_weight
@@ -347,16 +389,21 @@ class CompressThinning(BaseThinning):
                 )
             if stream is None:
                 self._forget()
+                self._kept = kept
                 rng = check_random_state(self.random_state)
                 size = self.n_coreset
                 g = resolve_oversampling(
-                    self.g, size if isinstance(size, Integral) else _MANY
+                    self.g,
+                    size if isinstance(size, Integral) else _MANY,
+                    STREAM_DIRECT,
                 )
                 settings = (size, g, self.n_swap_passes, self.threshold, self.delta)
                 stream = start_stream(X, *settings, rng)
-            held = stream.rows[0]
-            X = match_storage(X, held).astype(held.dtype, copy=False)
-            self._continue(append(stream, X, weights))
+            X = like(X, stream.rows[0])
+            self._stream = stream
+            for part in cut(stream, X, weights):
+                some = None if weights is None else weights[part]
+                self._continue(append(self._stream, X[part], some))
         return self
 
     def merge(self, other):
@@ -365,27 +412,27 @@ class CompressThinning(BaseThinning):
         Parameters
         ----------
         other : CompressThinning
-            Fitted by ``partial_fit`` with the same parameters, and the same kernel if
-            the width is chosen by a rule. It stays as it is.
+            Fitted by ``partial_fit`` with the same parameters, beside those that are of
+            no use there, and the same kernel if the width is chosen by a rule. It stays
+            as it is.
 
         Returns
         -------
         self : object
             As if the rows of ``other`` had come after those of ``self``, up to chance:
             rows that stand for equally many others are put together. The samples of
-            ``other`` are numbered on from those of ``self``.
+            ``other`` are numbered on from those of ``self``. Fractions of weight are
+            added up: a row more or less may stay for that, the last one that has come.
         """
         streams = [e.__dict__.get("_stream") for e in (self, other)]
         if not isinstance(other, CompressThinning) or None in streams:
             raise ValueError("merge needs two estimators fitted by partial_fit.")
-        names = ("size", "g", "n_swap_passes", "threshold", "delta")
-        for name in names:
-            pair = [getattr(stream, name) for stream in streams]
-            if pair[0] != pair[1]:
-                raise ValueError(
-                    f"merge needs streams with equal {name}, got {pair[0]!r} "
-                    f"and {pair[1]!r}."
-                )
+        name = _first_difference(self._kept, other._kept)
+        if name is not None:
+            raise ValueError(
+                f"merge needs streams with equal {name}, got {self._kept[name]!r} and "
+                f"{other._kept[name]!r}."
+            )
         if self.n_features_in_ != other.n_features_in_:
             raise ValueError(
                 f"merge needs rows with as many features: {self.n_features_in_}, got "
@@ -405,11 +452,45 @@ class CompressThinning(BaseThinning):
             self._continue(merge(*streams))
         return self
 
+    def _fit(self, X, sample_weight):
+        """``fit`` without a way back."""
+        X, weights, rows, n_samples = self._validate(X, sample_weight)
+        if isinstance(self.n_coreset, Integral) and self.n_coreset > X.shape[0]:
+            warn_user(
+                f"n_coreset={self.n_coreset} is more than the {X.shape[0]} rows there "
+                "are: all of them are the coreset."
+            )
+        kernel = self._resolve_kernel(X, weights)
+        chosen = compresspp(
+            kernel,
+            X,
+            self.n_coreset,
+            sample_weight=weights,
+            g=self.g,
+            split_kernel=self._resolved_split_kernel(X, weights),
+            power=self.power,
+            replace=self.replace,
+            n_swap_passes=self.n_swap_passes,
+            threshold=self.threshold,
+            delta=self.delta,
+            swap_target=self.swap_target,
+            order=self.order,
+            random_state=check_random_state(self.random_state),
+        )
+        values = None
+        if weights is not None and chosen.size == X.shape[0]:
+            values = weights / weights.sum()
+        self._forget()
+        self._finish(X, rows, chosen, n_samples, values)
+        if self.compute_mmd:
+            mean = kernel_mean(kernel, X, weights)
+            self.mmd_ = coreset_mmd(kernel, X, chosen, values, weights, mean)
+
     def _continue(self, stream):
         """Take over a stream, and halve what is full."""
         if not self.__dict__.get("_kernel_is_final", False):
             # The rows that decide are the same, in whatever parts they come.
-            first = stream.rows[0][:_N_FIRST]
+            first = first_rows(stream, _N_FIRST)
             self.kernel_ = self.gamma_ = None
             if first.shape[0]:
                 self._resolve_kernel(first)
@@ -423,7 +504,7 @@ class CompressThinning(BaseThinning):
 
     def _forget(self):
         """Drop what an earlier fit or the rows of earlier parts have left."""
-        names = ("mmd_", "_stream", "_computed", "_kernel_is_final", "_split")
+        names = ("mmd_", "_stream", "_computed", "_kernel_is_final", "_split", "_kept")
         for name in (*_COMPUTED, *names):
             self.__dict__.pop(name, None)
 
@@ -434,20 +515,13 @@ class CompressThinning(BaseThinning):
             return object.__getattribute__(self, name)
         computed = self._computed
         if name not in computed:
-            rows, numbers = finish(
+            rows, numbers, weights = finish(
                 self._stream,
                 self.kernel_,
                 np.random.RandomState(),
                 split_kernel=self.__dict__.get("_split"),
-                replace=self.replace,
+                power=self._kept["power"],
+                replace=self._kept["replace"],
             )
-            weights = np.full(numbers.size, 1.0 / numbers.size)
             computed.update(zip(_COMPUTED, (rows, weights, numbers)))
         return computed[name]
-
-    def _resolved_split_kernel(self, X, weights):
-        if isinstance(self.split_kernel, str):
-            return self.split_kernel
-        return make_kernel(self.split_kernel).resolve(
-            X, sample_weight=weights, random_state=self.random_state
-        )

@@ -9,7 +9,7 @@ from scipy.spatial.distance import pdist
 from sklearn import config_context
 
 from skkernels.coresets import _buckets, _compress, compress
-from skkernels.kernels import RBF, Chi2, WhiteNoise
+from skkernels.kernels import RBF, Chi2, WhiteNoise, make_kernel
 
 from ._reference import halve, imbalance, mmd, swap
 
@@ -249,6 +249,42 @@ def test_any_kernel_and_storage(monkeypatch):
     K = Chi2(gamma=0.5)(X)
     found = compress(Chi2(gamma=0.5), X, 32, random_state=0)
     assert mmd(K, found) < 0.5 * mmd(K, np.arange(32))
+
+
+def test_invariances():
+    X = data(512, 3).round(3)
+    kernel = RBF(length_scale=2.0)
+    expected = compress(kernel, X, 32, random_state=0)
+    for same, rows in [
+        (RBF(length_scale=64.0), 32.0 * X),
+        (kernel, X + np.array([5.0, -3.0, 9.0])),
+        (kernel, X[:, [2, 0, 1]]),
+        (kernel * 3.0, X),
+    ]:
+        assert_array_equal(compress(same, rows, 32, random_state=0), expected)
+    other = compress(kernel, 2 * X, 32, random_state=0)
+    assert not np.array_equal(other, expected)
+
+
+def test_equal_rows_are_spread_evenly():
+    found = compress(RBF(), np.ones((2048, 1)), 16, g=0, random_state=0)
+    assert_array_equal(found // 128, np.arange(16))
+
+
+def test_number_of_kernel_values():
+    # What the notes say of kernels that are evaluated bucket by bucket.
+    n_values = []
+
+    def counted(X, Z):
+        n_values.append(X.shape[0] * Z.shape[0])
+        return RBF()(X, Z)
+
+    for n, size, g in [(8192, 8, 0), (4096, 64, 1)]:
+        n_values.clear()
+        compress(make_kernel(counted), data(n), size, g=g, random_state=0)
+        lists = [n >> r for r in range(int(np.log2(n // size)))]
+        bound = sum(max(4 ** (g + 1) * size**2, 512 * length) for length in lists)
+        assert bound / 4 < sum(n_values) <= bound
 
 
 def test_sequence():

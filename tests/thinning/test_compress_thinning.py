@@ -38,15 +38,19 @@ def assert_same_coreset(first, second):
 @parametrize_with_checks(
     [
         CompressThinning(),
-        CompressThinning(8, g=1, order="random", replace=False),
         CompressThinning(
-            0.3, kernel="matern", swap_target="input", compute_mmd=True, g=0
+            8, g=1, gamma=0.5, split_kernel="plus", order="random", replace=False
+        ),
+        CompressThinning(
+            0.3,
+            kernel=Matern("median"),
+            swap_target="input",
+            n_swap_passes=0,
+            threshold="goodpoints",
+            compute_mmd=True,
+            g=0,
         ),
         CompressThinning(kernel="precomputed"),
-        CompressThinning(
-            5, kernel=Matern("median"), n_swap_passes=0, threshold="goodpoints"
-        ),
-        CompressThinning("sqrt", gamma=0.5, split_kernel="plus"),
     ]
 )
 def test_conventions(estimator, check):
@@ -73,7 +77,8 @@ def test_parameters_reach_the_algorithm():
     X = data(3000)
     options = {
         "g": 1,
-        "split_kernel": "root",
+        "split_kernel": "power",
+        "power": 0.75,
         "replace": False,
         "n_swap_passes": 2,
         "threshold": "greedy",
@@ -188,9 +193,19 @@ def test_merge_of_few_rows_with_a_rule():
     "params, n, message",
     [
         ({"g": 1}, 2000, "equal g"),
-        ({"n_coreset": 7}, 2000, "equal size"),
-        ({"gamma": 2.0}, 2000, "the same kernel"),
+        ({"n_coreset": 7}, 2000, "equal n_coreset"),
+        ({"gamma": 2.0}, 2000, "equal gamma, got 0.5 and 2.0"),
         ({"threshold": "greedy"}, 2000, "equal threshold"),
+        # Streams that have not settled on a kernel yet.
+        ({"gamma": 2.0}, 100, "equal gamma, got 0.5 and 2.0"),
+        ({"kernel": "laplacian"}, 100, "equal kernel"),
+        ({"kernel": RBF(2.0)}, 100, "equal kernel"),
+        ({"kernel_params": {"length_scale": 3.0}}, 100, "equal kernel_params"),
+        ({"degree": 2}, 100, "equal degree"),
+        ({"coef0": 2}, 100, "equal coef0"),
+        ({"split_kernel": "root"}, 100, "equal split_kernel"),
+        ({"power": 0.75}, 100, "equal power"),
+        ({"replace": False}, 100, "equal replace"),
     ],
 )
 def test_merge_refuses(params, n, message):
@@ -302,3 +317,132 @@ def test_in_a_pipeline_of_samplers():
     assert_array_equal(labels, (rows[:, 0] > 0).astype(int))
     model.partial_fit(X)
     assert_array_equal(model.resample(y), y[model.sample_indices_])
+
+
+def test_merge_refuses_different_widths_from_a_rule():
+    model = CompressThinning().partial_fit(data(1000))
+    other = CompressThinning().partial_fit(3 * data(1000))
+    with pytest.raises(ValueError, match="the same kernel"):
+        model.merge(other)
+
+
+def test_merge_of_equal_parameters():
+    X = data(200)
+    for make in (
+        lambda: CompressThinning(kernel=RBF(2.0), random_state=0),
+        lambda: CompressThinning(
+            kernel="matern", kernel_params={"nu": 1.5}, random_state=0
+        ),
+    ):
+        parts = [make().partial_fit(part) for part in np.split(X, 2)]
+        assert_same_coreset(parts[0].merge(parts[1]), make().partial_fit(X))
+    single = CompressThinning(gamma=0.5).partial_fit(X.astype(np.float32))
+    single.merge(CompressThinning(gamma=0.5).partial_fit(sp.csr_array(X)))
+    assert isinstance(single.coreset_, np.ndarray)
+    assert single.coreset_.dtype == np.float32 and single.n_samples_ == 400
+
+
+def test_a_failed_fit_leaves_a_stream_as_it_was():
+    X = data(3000)
+    model = CompressThinning(gamma=0.5, random_state=0).partial_fit(X[:2000])
+    model.set_params(kernel="imq", gamma=9.0, split_kernel="root")
+    with pytest.raises(ValueError, match="split_kernel='root' is not possible"):
+        model.fit(data(500, 3))
+    model.set_params(kernel="rbf", gamma=0.5, split_kernel="target")
+    assert model.n_features_in_ == 2 and model.gamma_ == 0.5
+    model.partial_fit(X[2000:])
+    expected = CompressThinning(gamma=0.5, random_state=0).partial_fit(X)
+    assert_same_coreset(model, expected)
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"n_coreset": 9},
+        {"g": 0},
+        {"n_swap_passes": 2},
+        {"threshold": "greedy"},
+        {"delta": 0.1},
+        {"kernel": "laplacian"},
+        {"replace": False},
+    ],
+)
+def test_parameters_of_a_stream_cannot_change(params):
+    model = CompressThinning(random_state=0).partial_fit(data(300))
+    before = model.get_params()
+    model.set_params(**params, order="random", random_state=7)
+    (name,) = params
+    with pytest.raises(ValueError, match=f"{name} cannot change from"):
+        model.partial_fit(data(300))
+    assert model.n_samples_ == 300
+    model.set_params(**before).partial_fit(data(300))
+    assert model.n_samples_ == 600
+    model.set_params(**params).fit(data(300)).partial_fit(data(300))
+
+
+@pytest.mark.parametrize("n_coreset", ["sqrt", 20])
+def test_large_weights(n_coreset):
+    # Time and memory do not grow with them, and parts do not matter.
+    X = data(1500)
+    weights = np.ones(1500)
+    weights[[0, 700, 701, 1400]] = [1e4, 200.0, 3e6, 1e5 + 0.5]
+    params = {"n_coreset": n_coreset, "g": 0, "gamma": 0.5, "random_state": 0}
+    whole = CompressThinning(**params).partial_fit(X, sample_weight=weights)
+    assert whole._stream.total == pytest.approx(weights.sum(), abs=1)
+    assert sum(n.size for n in whole._stream.numbers) < 20 * np.sqrt(weights.sum())
+    for parts in ([1], [350, 701, 702, 1000], np.arange(50, 1500, 50)):
+        other = fit_parts(CompressThinning(**params), X, parts, weights)
+        for a, b in zip(whole._stream.numbers, other._stream.numbers):
+            assert_array_equal(a, b)
+    if n_coreset == 20:
+        assert_same_coreset(whole, other)
+        assert np.count_nonzero(whole.sample_indices_ == 701) in (18, 19, 20)
+
+
+def test_weights_beyond_counting():
+    X = data(10)
+    model = CompressThinning(3).partial_fit(X)
+    with pytest.raises(ValueError, match="sample_weight brings the total weight to"):
+        model.partial_fit(X, sample_weight=np.full(10, 1e16))
+    assert model.partial_fit(X, sample_weight=1e14).coreset_.shape == (3, 2)
+    model = CompressThinning().partial_fit(X)
+    with pytest.raises(ValueError, match="a sample_weight that counts as .* rows"):
+        model.partial_fit(X, sample_weight=8e14)
+    assert model.n_samples_ == 10
+
+
+def test_a_rule_sees_repetitions():
+    X = data(1200)
+    weights = np.ones(1200)
+    weights[5] = 300.0
+    rows = np.repeat(np.arange(1200), weights.astype(int))[:1000]
+    model = CompressThinning(random_state=0).partial_fit(X, sample_weight=weights)
+    assert model.gamma_ == CompressThinning(random_state=0).fit(X[rows]).gamma_
+
+
+def test_stream_without_replacement():
+    X = data(3000)
+    weights = np.random.RandomState(0).randint(0, 4, size=3000).astype(float)
+    params = {"gamma": 0.5, "replace": False, "random_state": 0}
+    model = CompressThinning(**params).partial_fit(X, sample_weight=weights)
+    size = int(np.sqrt(weights.sum()))
+    assert np.unique(model.sample_indices_).size == model.sample_indices_.size == size
+    assert_allclose(model.coreset_weights_, 1 / size)
+    # Fewer rows than are wanted: each with its share.
+    model = CompressThinning(9, **params).partial_fit(X[:3], sample_weight=[8, 6, 2])
+    assert_array_equal(model.sample_indices_, [0, 1, 2])
+    assert_allclose(model.coreset_weights_, [0.5, 0.375, 0.125])
+
+
+def test_automatic_oversampling_of_streams():
+    # A buffer for each level, so that it should be small.
+    model = CompressThinning(5, random_state=0).partial_fit(data(10))
+    assert model._stream.g == 4 and model._stream.capacity(3) == 320
+    assert CompressThinning(300).partial_fit(data(10))._stream.g == 2
+
+
+def test_precomputed_with_a_kernel_for_the_splits():
+    K = RBF()(data(100))
+    model = CompressThinning(kernel="precomputed", split_kernel=RBF("median"))
+    with pytest.raises(ValueError, match="split_kernel=.* needs the features"):
+        model.fit(K)
