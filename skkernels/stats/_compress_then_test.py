@@ -62,7 +62,8 @@ def compress_then_test(
 
     gamma : {"median", "scale"}, float or None, default="median"
         Inverse scale of a kernel given by name. Rules see the rows of both samples
-        without knowing which sample they are from, so that the level is kept.
+        without knowing which sample they are from, so that the level is kept. "median"
+        is refused for "poly", "sigmoid", "exp_dot" and "chi2", which measure none.
 
     degree : float, default=3
         Degree of "poly".

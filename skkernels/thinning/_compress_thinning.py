@@ -116,7 +116,8 @@ class CompressThinning(BaseThinning):
     gamma : float, {"scale", "median"} or None, default="median"
         Width of kernels given by name. None is 1 / n_features; "scale" is
         1 / (n_features * X.var()); "median" takes the median distance as the length
-        scale. Ignored by kernels without a width and by kernel objects. In
+        scale, and is refused for "poly", "sigmoid", "exp_dot" and "chi2", which measure
+        none. Ignored by kernels without a width and by kernel objects. In
         ``partial_fit`` a rule looks at the first 1000 rows.
 
     degree : float, default=3

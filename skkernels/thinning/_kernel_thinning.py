@@ -36,7 +36,8 @@ class KernelThinning(BaseWeightedCoreset):
     gamma : float, {"scale", "median"} or None, default="median"
         Width of kernels given by name. None is 1 / n_features; "scale" is
         1 / (n_features * X.var()); "median" takes the median distance as the length
-        scale. Ignored by kernels without a width and by kernel objects.
+        scale, and is refused for "poly", "sigmoid", "exp_dot" and "chi2", which measure
+        none. Ignored by kernels without a width and by kernel objects.
 
     degree : float, default=3
         Degree of the polynomial kernel.
