@@ -186,6 +186,10 @@ class _State:
             self._start()
             if self.n_returns > _MAX_RETURNS:
                 self._settle()
+                # It was chosen by residuals met on the way: the start may be better.
+                start = (to_numpy(abs(self.B).max(axis=0)) > 0).astype(np.float64)
+                if not self.relative.max() <= start.max():
+                    self.x, self.relative = self.xp.zeros_like(self.B), start
                 return "indefinite"
         elif worst <= self.best:
             self.best, self.best_x = worst, self.x.copy()
