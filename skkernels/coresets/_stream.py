@@ -278,7 +278,7 @@ def first_rows(stream, size):
         np.full(n.size, min(1 << level, size), dtype=np.intp)
         for level, n in enumerate(stream.numbers)
     ]
-    order = np.argsort(numbers, kind="stable")
+    order = np.argsort(numbers, kind="stable")[:size]  # each counts once at least
     order = np.repeat(order, np.concatenate(times)[order])[:size]
     rows = stream.rows[0]
     for part in stream.rows[1:]:

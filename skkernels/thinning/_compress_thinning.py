@@ -118,7 +118,7 @@ class CompressThinning(BaseThinning):
         1 / (n_features * X.var()); "median" takes the median distance as the length
         scale, and is refused for "poly", "sigmoid", "exp_dot" and "chi2", which measure
         none. Ignored by kernels without a width and by kernel objects. In
-        ``partial_fit`` a rule looks at the first 1000 rows.
+        ``partial_fit`` a rule looks at the first 1000 rows, repetitions included.
 
     degree : float, default=3
         Degree of the polynomial kernel.
@@ -238,8 +238,10 @@ class CompressThinning(BaseThinning):
     samples of positive weight. In ``partial_fit`` a weight is a number of repetitions,
     since the sum of all weights is not known: a sample of weight 2.3 counts twice or
     three times, so that the repetitions of all samples so far are the sum of the
-    weights, rounded; and n above, and "sqrt", count repetitions. A sample that is
-    repeated more than 128 times takes no longer the more often it is.
+    weights, rounded; and n above, "sqrt", and the first 1000 rows at which a rule looks
+    count repetitions: give the width as a number where weights are large. With an
+    integer ``n_coreset`` a sample that is repeated more than 128 times takes no longer
+    the more often it is.
 
     References
     ----------
@@ -369,6 +371,8 @@ class CompressThinning(BaseThinning):
         """
         stream = self.__dict__.get("_stream")
         kept = {name: getattr(self, name) for name in _KEPT}
+        if self.kernel_params is not None:
+            kept["kernel_params"] = dict(self.kernel_params)
         if stream is not None:
             name = _first_difference(self._kept, kept)
             if name is not None:

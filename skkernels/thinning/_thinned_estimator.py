@@ -71,7 +71,7 @@ class ThinnedEstimator(MetaEstimatorMixin, VersionedEstimator):
         Their sum is that of the sample weights, or the number of samples, so that the
         strength of a regularisation means the same as for all samples. "auto" passes
         them where they are not all 1; if the estimator's ``fit`` takes none, they are
-        dropped where data were thinned and an error otherwise.
+        dropped where there is a thinner and an error otherwise.
 
     random_state : int, RandomState instance or None, default=None
         Source of the thinner's draws, where it has a parameter ``random_state`` that is

@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -446,3 +447,24 @@ def test_precomputed_with_a_kernel_for_the_splits():
     model = CompressThinning(kernel="precomputed", split_kernel=RBF("median"))
     with pytest.raises(ValueError, match="split_kernel=.* needs the features"):
         model.fit(K)
+
+
+def test_a_large_weight_takes_memory_for_the_rows_held_only():
+    X = np.random.RandomState(0).randn(3, 2)
+    stream = CompressThinning(gamma=0.5, random_state=0)
+    tracemalloc.start()
+    stream.partial_fit(X, sample_weight=[1, 1e8, 1])
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    held = sum(n.size for n in stream._stream.numbers)
+    assert peak <= 200 * held  # rows and numbers take 24 bytes each
+
+
+def test_changes_of_kernel_params_in_place_are_noticed():
+    X = np.random.RandomState(0).randn(50, 2)
+    params = {"nu": 0.5}
+    stream = CompressThinning(kernel="matern", gamma=0.5, kernel_params=params)
+    stream.partial_fit(X)
+    params["nu"] = 1.5
+    with pytest.raises(ValueError, match="kernel_params cannot change"):
+        stream.partial_fit(X)
