@@ -12,6 +12,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from skkernels.coresets import kernel_mean, mmd
+from skkernels.inspection import ThinningDisplay
 from skkernels.kernels import RBF
 from skkernels.thinning import KernelHerding, KernelThinning
 
@@ -106,3 +107,13 @@ plt.show()
 # The :math:`\sqrt n` rows that thinning keeps are nearly as close to the mixture as all
 # n rows are: of 4096 rows, 64 are enough. Herding lags behind with as few features as
 # here; with ten or more the two are about equal.
+
+# %%
+# For data of your own, :class:`~skkernels.inspection.ThinningDisplay` draws the coreset
+# of a fitted estimator, or the MMD between data and coreset for several sizes of it.
+
+fig, (left, right) = plt.subplots(1, 2, figsize=(10, 4.2), layout="constrained")
+ThinningDisplay.from_estimator(thinning, X, ax=left)
+for estimator in (herding, thinning):
+    ThinningDisplay.from_estimator(estimator, X, kind="mmd", ax=right)
+plt.show()
