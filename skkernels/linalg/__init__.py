@@ -12,17 +12,23 @@ from skkernels.linalg._leverage import (
     ridge_leverage_scores,
 )
 from skkernels.linalg._rpcholesky import RPCholeskyResult, rpcholesky
+from skkernels.linalg._symmetric_eigensystem import (
+    eigensystem_bytes,
+    symmetric_eigensystem,
+)
 from skkernels.linalg._whitening import Whitening
 
 __all__ = [
     "RPCholeskyResult",
     "Whitening",
+    "eigensystem_bytes",
     "match_effective_dimension",
     "mirror_upper",
     "ridge_leverage_scores",
     "rpcholesky",
     "safe_cholesky",
     "solve_psd",
+    "symmetric_eigensystem",
     "top_eigensystem",
     "triangular_solve",
 ]

@@ -1,8 +1,11 @@
 """Which operator to build, and whether to store the kernel matrix."""
 
+import scipy.sparse as sp
+
 from ._budget import fits_budget
 from ._operator import KernelOperator
 from ._precomputed import PrecomputedOperator
+from ._sparse import SparseOperator
 
 # Up to about this many features a product is formed anew as fast as a stored matrix is
 # read from memory (measured: benchmarks/bench_kernel_products.py, "symmetric").
@@ -30,8 +33,8 @@ def make_operator(kernel, X, Z=None, *, n_products=1):
 
     Returns
     -------
-    operator : KernelOperator or PrecomputedOperator
-        Both have the same methods.
+    operator : KernelOperator, PrecomputedOperator or SparseOperator
+        All have the same methods; the last where X is sparse and precomputed.
 
     Examples
     --------
@@ -46,7 +49,7 @@ def make_operator(kernel, X, Z=None, *, n_products=1):
             raise ValueError(
                 f"kernel={kernel!r} is not resolved: pass a Kernel or 'precomputed'."
             )
-        return PrecomputedOperator(X)
+        return SparseOperator(X) if sp.issparse(X) else PrecomputedOperator(X)
     operator = KernelOperator(kernel, X, Z)
     n, m = operator.shape
     cheap = _CHEAP_FEATURES["symmetric" if Z is None else "rectangular"]

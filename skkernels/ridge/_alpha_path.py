@@ -1,10 +1,8 @@
 """Kernel ridge solutions for many ridge strengths at the cost of one."""
 
-from contextlib import nullcontext
-
 import numpy as np
-import scipy.linalg
 
+from skkernels.linalg import symmetric_eigensystem
 from skkernels.operators import memory_budget
 from skkernels.solvers import DualProblem
 from skkernels.utils._array import get_namespace
@@ -12,9 +10,6 @@ from skkernels.utils._parallel import row_blocks, single_threaded_blas
 
 _EPS = float(np.finfo(np.float64).eps)
 _COLUMNS = 512
-# Below this size an eigendecomposition takes a second at most, and its many short steps
-# make threads wait for each other where the machine is busy.
-_MIN_THREADED = 2_000
 # Arrays of the shape of the solution that conjugate gradients keep.
 _CG_ARRAYS = 6
 
@@ -51,11 +46,8 @@ class EigenPath:
             K *= self.root
             K *= self.root.T
             targets = self.root * Y
-        # SciPy's and NumPy's BLAS have threads that would wait for each other actively.
-        pinned = single_threaded_blas()
-        with pinned if len(K) < _MIN_THREADED else nullcontext():
-            self.values, self.vectors = _eigh(xp, K)
-        with pinned:
+        self.values, self.vectors = symmetric_eigensystem(K)
+        with single_threaded_blas():
             self.coordinates = self.vectors.T @ targets
         self.scale = float(xp.abs(self.values).max())
 
@@ -143,21 +135,6 @@ class EigenPath:
             with single_threaded_blas():
                 out += self.vectors[:, block] ** 2 @ inverse[block]
         return out
-
-
-def _eigh(xp, A):
-    if xp is not np:
-        return xp.linalg.eigh(A)
-    F = A if A.flags.f_contiguous else A.T
-    # "evr" has no workspace of order n^2 beside the eigenvectors.
-    return scipy.linalg.eigh(
-        F, lower=True, overwrite_a=True, check_finite=False, driver="evr"
-    )
-
-
-def eigen_bytes(n, xp):
-    """Bytes that :class:`EigenPath` needs for n samples."""
-    return (2 if xp is np else 4) * 8 * n * n
 
 
 def solve_together(op, Y, alphas, weights, *, max_iter, tol, random_state):

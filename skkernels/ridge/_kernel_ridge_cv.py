@@ -11,11 +11,11 @@ from skkernels.base import KERNEL_CONSTRAINTS
 from skkernels.kernels import make_kernel
 from skkernels.operators import make_operator
 from skkernels.ridge._base import BaseKernelRidge
-from skkernels.ridge._cross_validation import ValidationScore, own_splits, user_splits
 from skkernels.ridge._kernel_ridge import KernelRidge
 from skkernels.ridge._search import AlphaSearch, is_direct
 from skkernels.utils._array import get_namespace, to_numpy
 from skkernels.utils._callbacks import FitTask
+from skkernels.utils._cross_validation import ValidationScore, own_splits, user_splits
 from skkernels.utils._sklearn import Interval, StrOptions, _fit_context
 from skkernels.utils._validation import check_weights, positive_rows, validate
 from skkernels.utils._warnings import warn_user

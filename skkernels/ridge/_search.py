@@ -2,13 +2,9 @@
 
 import numpy as np
 
+from skkernels.linalg import eigensystem_bytes
 from skkernels.operators import make_operator, memory_budget
-from skkernels.ridge._alpha_path import (
-    EigenPath,
-    alpha_groups,
-    eigen_bytes,
-    solve_together,
-)
+from skkernels.ridge._alpha_path import EigenPath, alpha_groups, solve_together
 from skkernels.utils._array import get_namespace, to_numpy
 
 # An eigendecomposition takes about a minute there on two cores.
@@ -17,7 +13,7 @@ _MAX_DIRECT = 10_000
 
 def is_direct(n, xp=np):
     """Whether an eigendecomposition of an n x n matrix is affordable."""
-    return n <= _MAX_DIRECT and eigen_bytes(n, xp) <= memory_budget()
+    return n <= _MAX_DIRECT and eigensystem_bytes(n, xp) <= memory_budget()
 
 
 class AlphaSearch:

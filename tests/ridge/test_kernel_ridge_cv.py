@@ -16,7 +16,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from skkernels import KernelRidge, KernelRidgeCV
 from skkernels.kernels import RBF, Matern
 from skkernels.operators import KernelOperator
-from skkernels.ridge._cross_validation import own_splits
+from skkernels.utils._cross_validation import own_splits
 
 ALPHAS = [1e-4, 1e-2, 1.0, 30.0]
 KERNELS = [

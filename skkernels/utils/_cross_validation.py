@@ -69,7 +69,7 @@ class _Given(RegressorMixin, BaseEstimator):
         return X
 
 
-def user_splits(cv, y, rows):
+def user_splits(cv, y, rows, *, classifier=False):
     """Train and test indices of a splitter, among the rows that count.
 
     Parameters
@@ -83,6 +83,9 @@ def user_splits(cv, y, rows):
     rows : array of int or None
         The rows of positive weight; None if that is all of them.
 
+    classifier : bool, default=False
+        Whether y are class labels, by which folds given as a number are stratified.
+
     Returns
     -------
     splits : list of (train, test)
@@ -90,7 +93,7 @@ def user_splits(cv, y, rows):
     """
     y = to_numpy(y)
     n_samples = y.shape[0]
-    splitter = check_cv(cv, y, classifier=False)
+    splitter = check_cv(cv, y, classifier=classifier)
     position = np.arange(n_samples)
     if rows is not None:
         position = np.full(n_samples, -1)
