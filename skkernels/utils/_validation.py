@@ -196,7 +196,7 @@ def _check_device_array(xp, array, name, ndim, to_float=True):
     return xp.ascontiguousarray(array)
 
 
-def check_weights(sample_weight, X):
+def check_weights(sample_weight, X, *, allow_all_zero=False):
     """Validate sample weights.
 
     Parameters
@@ -206,6 +206,9 @@ def check_weights(sample_weight, X):
 
     X : array of shape (n_samples, n_features)
         Validated data.
+
+    allow_all_zero : bool, default=False
+        Whether all weights may be zero.
 
     Returns
     -------
@@ -217,7 +220,11 @@ def check_weights(sample_weight, X):
         return None
     if not is_cupy(X):
         return _check_sample_weight(
-            sample_weight, X, dtype=np.float64, ensure_non_negative=True
+            sample_weight,
+            X,
+            dtype=np.float64,
+            ensure_non_negative=True,
+            allow_all_zero_weights=allow_all_zero,
         )
     xp = get_namespace(X)
     weights = xp.asarray(sample_weight, dtype=np.float64)
@@ -230,7 +237,7 @@ def check_weights(sample_weight, X):
     weights = _check_device_array(xp, weights, "sample_weight", ndim=(1,))
     if bool((weights < 0).any()):
         raise ValueError("Negative values in data passed to `sample_weight`")
-    if not bool((weights > 0).any()):
+    if not allow_all_zero and not bool((weights > 0).any()):
         raise ValueError("Sample weights must contain at least one non-zero number.")
     return weights
 
