@@ -3,6 +3,7 @@
 from types import SimpleNamespace
 
 import numpy as np
+from scipy.linalg import helmert
 from sklearn.utils.class_weight import compute_class_weight
 
 from skkernels.utils._array import get_namespace, to_numpy
@@ -172,6 +173,30 @@ def code_targets(codes, n_classes):
     if n_classes == 2:
         return np.where(codes == 1, 1.0, -1.0)[:, np.newaxis]
     return (codes[:, np.newaxis] == np.arange(n_classes)).astype(np.float64)
+
+
+def simplex_codes(n_classes):
+    """Vectors of equal length and equal angles, one for each class.
+
+    Parameters
+    ----------
+    n_classes : int
+        Number of classes.
+
+    Returns
+    -------
+    codes : ndarray of shape (n_classes, n_classes - 1)
+        Unit vectors with inner products ``-1 / (n_classes - 1)``, which sum to zero;
+        -1 and 1 for two classes.
+
+    Notes
+    -----
+    Targets in this code are a linear map of the indicators, so least squares gives the
+    same map of its solution for the indicators. With values p that sum to one there,
+    the inner products with the vectors here are
+    ``(n_classes * p - 1) / (n_classes - 1)``.
+    """
+    return -np.sqrt(n_classes / (n_classes - 1)) * helmert(n_classes).T
 
 
 def labels_from_scores(classes, scores):
