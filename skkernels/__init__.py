@@ -1,10 +1,12 @@
 """scikit-learn's kernel methods without the n x n matrix.
 
 Estimators follow the scikit-learn interface and live in the families
-:mod:`skkernels.ridge`, :mod:`skkernels.eigenpro`, :mod:`skkernels.thinning` and
-:mod:`skkernels.features`; two-sample tests in :mod:`skkernels.stats`, pictures in
-:mod:`skkernels.inspection`; kernel objects in :mod:`skkernels.kernels`, the choice of
-few rows in :mod:`skkernels.coresets`, and matrix-free kernel products in
+:mod:`skkernels.ridge`, :mod:`skkernels.eigenpro`, :mod:`skkernels.spectral`,
+:mod:`skkernels.semi_supervised`, :mod:`skkernels.thinning` and
+:mod:`skkernels.features`; two-sample tests in :mod:`skkernels.stats`, folds in
+:mod:`skkernels.model_selection`, pictures in :mod:`skkernels.inspection`; kernel
+objects in :mod:`skkernels.kernels`, the choice of few rows in
+:mod:`skkernels.coresets`, and matrix-free kernel products in
 :mod:`skkernels.operators`. Names are loaded on first use, so that importing the
 package costs next to nothing beside scikit-learn and Numba.
 """
@@ -21,10 +23,18 @@ _ORIGIN = {
     "KernelRidge": "ridge",
     "KernelRidgeCV": "ridge",
     "KernelRidgeClassifier": "ridge",
+    "KernelRiskEstimator": "spectral",
     "KernelThinning": "thinning",
+    "LabeledKFold": "model_selection",
     "NystroemKernelRidge": "ridge",
     "NystroemKernelRidgeClassifier": "ridge",
     "RandomFourierFeatures": "features",
+    "STKRClassifier": "semi_supervised",
+    "STKRRegressor": "semi_supervised",
+    "SmoothnessEstimator": "spectral",
+    "SpectralFilterClassifier": "spectral",
+    "SpectralFilterRegressor": "spectral",
+    "SpectralKernelTransformer": "semi_supervised",
     "SteinThinning": "thinning",
     "ThinnedEstimator": "thinning",
     "ThinnedKernelDensity": "thinning",
@@ -45,10 +55,18 @@ __all__ = [
     "KernelRidge",
     "KernelRidgeCV",
     "KernelRidgeClassifier",
+    "KernelRiskEstimator",
     "KernelThinning",
+    "LabeledKFold",
     "NystroemKernelRidge",
     "NystroemKernelRidgeClassifier",
     "RandomFourierFeatures",
+    "STKRClassifier",
+    "STKRRegressor",
+    "SmoothnessEstimator",
+    "SpectralFilterClassifier",
+    "SpectralFilterRegressor",
+    "SpectralKernelTransformer",
     "SteinThinning",
     "ThinnedEstimator",
     "ThinnedKernelDensity",
@@ -63,9 +81,12 @@ __all__ = [
     "features",
     "inspection",
     "kernels",
+    "model_selection",
     "operators",
     "ridge",
+    "semi_supervised",
     "show_versions",
+    "spectral",
     "stats",
     "thinning",
     "utils",

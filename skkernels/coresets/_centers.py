@@ -1,7 +1,6 @@
 """Choice of centers for Nystroem-type models."""
 
 import numpy as np
-from sklearn.cluster import kmeans_plusplus
 from sklearn.utils import check_random_state
 
 from skkernels.coresets._leverage_rows import leverage_rows
@@ -111,6 +110,8 @@ def select_centers(
         chosen = _draw(weights, n_centers, rng)
     elif method == "kmeans++":
         rows = to_numpy(X[first]) if is_cupy(X) else X[first]
+        from sklearn.cluster import kmeans_plusplus  # slow to import
+
         _, chosen = kmeans_plusplus(
             rows, n_centers, sample_weight=weights, random_state=rng
         )

@@ -44,7 +44,7 @@ def all_estimators(type_filter=None):
     --------
     >>> from skkernels.utils import all_estimators
     >>> [name for name, _ in all_estimators("transformer")]
-    ['RandomFourierFeatures', 'ThinnedNystroem']
+    ['RandomFourierFeatures', 'SpectralKernelTransformer', 'ThinnedNystroem']
     """
     if type_filter is None:
         wanted = (BaseEstimator,)
