@@ -6,7 +6,7 @@ import numpy as np
 from sklearn.model_selection import BaseCrossValidator, KFold, StratifiedKFold
 from sklearn.utils import indexable
 
-from skkernels.utils._unlabeled import labeled_rows, missing_targets
+from skkernels.utils._unlabeled import as_labels, labeled_rows, missing_targets
 
 
 class LabeledKFold(BaseCrossValidator):
@@ -34,9 +34,11 @@ class LabeledKFold(BaseCrossValidator):
 
     unlabeled_label : "auto", None or a label, default="auto"
         What marks a row without a label, beside NaN and None, which always do. "auto"
-        is -1 where ``y`` has one column of integers or objects and at least two other
-        values; so it is in :class:`skkernels.semi_supervised.STKRClassifier`. Choose
-        None for regression on integers, where -1 is a target.
+        is -1 where ``y`` has one column, and at least two other values; so it is in
+        :class:`skkernels.semi_supervised.STKRClassifier`. It is nothing else where
+        some value is not an integer, which makes them the targets of a regression.
+        Choose None for regression on integers, where -1 is a target. If they are
+        floating-point numbers, there is no telling, and -1 or None must be chosen.
 
     See Also
     --------
@@ -104,7 +106,7 @@ class LabeledKFold(BaseCrossValidator):
             Data; only their number counts.
 
         y : array-like of shape (n_samples,) or (n_samples, n_targets)
-            Targets.
+            Targets. A single column is the same as an array of one dimension.
 
         groups : object
             Ignored, present for the interface.
@@ -121,7 +123,9 @@ class LabeledKFold(BaseCrossValidator):
         if y is None:
             raise ValueError("LabeledKFold needs y, got None.")
         X, y = indexable(X, y)
-        y = np.asarray(y)
+        y = np.asarray(as_labels(y))
+        if y.ndim == 2 and y.shape[1] == 1:
+            y = y[:, 0]
         labeled = np.flatnonzero(self._labeled(y))
         if labeled.size < self.n_splits:
             raise ValueError(
@@ -141,10 +145,22 @@ class LabeledKFold(BaseCrossValidator):
     def _labeled(self, y):
         if y.ndim == 2:
             return ~missing_targets(y).all(axis=1)
-        # Among floats -1 is as good a target as any other unless the user says more.
+        labeled = labeled_rows(y, self.unlabeled_label)
         automatic = isinstance(self.unlabeled_label, str) and (
             self.unlabeled_label == "auto"
         )
-        if automatic and y.dtype.kind not in "iO":
-            return labeled_rows(y, None)
-        return labeled_rows(y, self.unlabeled_label)
+        known = ~missing_targets(y)
+        if not automatic or (labeled == known).all():
+            return labeled
+        # Among floats -1 is as good a target as any other.
+        values = np.asarray(y[known].tolist())
+        if values.dtype.kind == "f":
+            if (values != np.floor(values)).any():
+                return known
+            raise ValueError(
+                "y has the value -1 among other integers that are stored as "
+                "floating-point numbers, so that it may be the target of a regression "
+                "or mark rows without a label. Pass unlabeled_label=None for the "
+                "first, or unlabeled_label=-1."
+            )
+        return labeled

@@ -2,17 +2,16 @@
 
 import numpy as np
 import scipy.sparse as sp
-from scipy.sparse.linalg import aslinearoperator
 
 from ..utils._parallel import map_blocks, row_blocks
-from ._base import BaseOperator
 from ._budget import check_memory
+from ._precomputed import PrecomputedOperator
 
 _ROWS = 8192
 
 
-class SparseOperator(BaseOperator):
-    """A sparse matrix that is stored, with the methods of :class:`KernelOperator`.
+class SparseOperator(PrecomputedOperator):
+    """A sparse kernel matrix that is stored.
 
     The matrix is never made dense as a whole, unless :meth:`block` is asked for that.
 
@@ -58,21 +57,6 @@ class SparseOperator(BaseOperator):
         """The transposed operator."""
         return SparseOperator(self.K.T)
 
-    def matmat(self, V):
-        """Multiply with the matrix: K @ V.
-
-        Parameters
-        ----------
-        V : ndarray of shape (m,) or (m, c)
-            Cast to the operator's precision.
-
-        Returns
-        -------
-        product : ndarray of shape (n,) or (n, c)
-            In the matrix's precision.
-        """
-        return self._product(V, self.dtype)
-
     def _product(self, V, dtype):
         V = self._check_right(V, self.shape[1]).astype(dtype, copy=False)
         out = np.empty((self.shape[0], *V.shape[1:]), dtype)
@@ -90,21 +74,6 @@ class SparseOperator(BaseOperator):
         entries = slice(pointers[0], pointers[-1])
         parts = self.K.data[entries], self.K.indices[entries], pointers - pointers[0]
         return sp.csr_array(parts, shape=(len(pointers) - 1, self.shape[1]))
-
-    def rmatmat(self, U):
-        """Multiply with the transposed matrix: K.T @ U.
-
-        Parameters
-        ----------
-        U : ndarray of shape (n,) or (n, c)
-            Cast to the operator's precision.
-
-        Returns
-        -------
-        product : ndarray of shape (m,) or (m, c)
-            In the operator's precision.
-        """
-        return self.T.matmat(U)
 
     def block(self, rows=None, columns=None):
         """Form a dense part of the matrix.
@@ -133,69 +102,6 @@ class SparseOperator(BaseOperator):
             remedy="use a solver that needs products only",
         )
         return part.toarray()
-
-    def diag(self):
-        """Take the entries of the diagonal.
-
-        Returns
-        -------
-        values : ndarray of shape (n,)
-            One number per row.
-        """
-        return self.K.diagonal()
-
-    def normal_matmat(self, V, weights=None, *, dtype=None):
-        """Form K.T @ (w * (K @ V)).
-
-        Parameters
-        ----------
-        V : ndarray of shape (m,) or (m, c)
-            Cast to the precision of the products.
-
-        weights : ndarray of shape (n,) or None, default=None
-            Weights w of the rows.
-
-        dtype : dtype or None, default=None
-            Precision of the products; None is the operator's.
-
-        Returns
-        -------
-        product : ndarray of shape (m,) or (m, c)
-            In the precision of the products.
-        """
-        dtype = self.dtype if dtype is None else np.dtype(dtype)
-        inner = _weigh(self._product(V, dtype), weights)
-        return self.T._product(inner, dtype)
-
-    def residual_matmat(self, V, targets, weights=None, *, dtype=None):
-        """Form R = K @ V - Y and K.T @ (w * R).
-
-        Parameters
-        ----------
-        V : ndarray of shape (m,) or (m, c)
-            Cast to the precision of the products.
-
-        targets : ndarray of shape (n,) or (n, c)
-            The targets Y.
-
-        weights : ndarray of shape (n,) or None, default=None
-            Weights w of the rows.
-
-        dtype : dtype or None, default=None
-            Precision of the products; None is the operator's.
-
-        Returns
-        -------
-        residual : ndarray of the shape of targets
-            In float64.
-
-        moment : ndarray of the shape of V
-            In float64.
-        """
-        dtype = self.dtype if dtype is None else np.dtype(dtype)
-        residual = self._product(V, dtype).astype(np.float64) - targets
-        moment = self.T._product(_weigh(residual, weights), dtype)
-        return residual, moment.astype(np.float64)
 
     def take_rows(self, index):
         """Take some rows of the matrix.
@@ -237,19 +143,3 @@ class SparseOperator(BaseOperator):
         if targets is None:
             return gram, None
         return gram, weighted.T @ np.asarray(targets, np.float64)
-
-    def as_linear_operator(self):
-        """Wrap the operator for SciPy's iterative solvers.
-
-        Returns
-        -------
-        operator : scipy.sparse.linalg.LinearOperator
-            Shares this operator's data.
-        """
-        return aslinearoperator(self.K)
-
-
-def _weigh(values, weights):
-    if weights is None:
-        return values
-    return (values.T * np.asarray(weights, np.float64)).T

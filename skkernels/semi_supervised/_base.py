@@ -8,9 +8,11 @@ import numpy as np
 
 from skkernels.operators import check_memory, memory_budget
 from skkernels.semi_supervised._pool_estimator import PoolEstimator, prefers_eigh
+from skkernels.solvers._result import SolverResult
 from skkernels.solvers._stkr import (
     LabeledSystem,
     SpectralBasis,
+    STKRSolution,
     check_spectrum,
     solve_cg,
     solve_cholesky,
@@ -36,14 +38,14 @@ class BaseSTKR(PoolEstimator):
         "solver": [StrOptions({"auto", "eigh", "cholesky", "cg", "lanczos"})],
     }
 
-    def _fit_pool(self, X, Y, labeled, weights, loss_weights=None, y=None):
-        """Fit targets Y of shape (n_labeled, q) of some rows of X.
+    def _fit_pool(self, X, Y, labeled, weights, loss_weights=None, y=None, shared=None):
+        """Fit targets Y of some rows of X.
 
         Parameters
         ----------
         X : {array, CSR matrix} of shape (N, n_features)
             Labelled and unlabelled rows.
-        Y : array of shape (n_labeled, q)
+        Y : array of shape (n_labeled,) or (n_labeled, q)
             Targets of the labelled rows in their order.
         labeled : array of bool of shape (N,)
             Which rows are labelled.
@@ -54,11 +56,17 @@ class BaseSTKR(PoolEstimator):
         y : array, default=None
             What callbacks get to see.
 
+        shared : dict or None, default=None
+            Where pools and their eigensystems are kept for other fits to the same rows
+            with the same kernel, with ``solver="eigh"``.
+
         Returns
         -------
-        values : array of shape (N, q) in float64
+        values : array of shape (N,) or (N, q) in float64
             Of the functions on the rows of X.
         """
+        flat = Y.ndim == 1
+        Y = Y[:, None] if flat else Y
         self._check_square(X)
         self._make_transform(1.0)  # checks its parameters
         xp = get_namespace(X)
@@ -79,7 +87,7 @@ class BaseSTKR(PoolEstimator):
         if self.transformation == "truncation":
             n_rows = int((~labeled).sum()) if unlabeled_only else X.shape[0]
             self._check_components(n_rows)
-        pool = self._make_pool(X, weights, members, self._n_products())
+        pool, eigensystem = self._pool_of(X, weights, members, shared)
         root = None
         targets = xp.asarray(Y, dtype=np.float64)[rows.targets]
         if loss_weights is not None:
@@ -100,7 +108,12 @@ class BaseSTKR(PoolEstimator):
             return values if label_root is None else label_root[:, None] * values
 
         def attributes(coef):
-            return self._coefficients(pool, coef, members)
+            found = self._coefficients(pool, coef, members)
+            if flat:
+                found["dual_coef_"] = found["dual_coef_"][:, 0]
+                if found["offset_"] is not None:
+                    found["offset_"] = float(found["offset_"][0])
+            return found
 
         iterative = self.solver_ in ("cg", "lanczos")
         with FitTask(
@@ -113,16 +126,36 @@ class BaseSTKR(PoolEstimator):
         ) as task:
             if self.solver_ in ("eigh", "lanczos"):
                 solution, result = self._solve_spectral(
-                    pool, system, features if unlabeled_only else None, task
+                    pool,
+                    eigensystem,
+                    system,
+                    features if unlabeled_only else None,
+                    task,
                 )
             else:
                 solution, result = self._solve_other(pool, system, task)
             self._report(result, other="use solver='cholesky' or 'eigh'")
             for name, value in attributes(solution.coef).items():
                 setattr(self, name, value)
-        return self._all_values(pool, solution, members, rows.others)
+        values = self._all_values(pool, solution, members, rows.others)
+        return values[:, 0] if flat else values
 
-    def _solve_spectral(self, pool, system, features, task):
+    def _pool_of(self, X, weights, members, shared):
+        """The pool of the rows ``members``, and from a store its eigensystem."""
+        if shared is None:
+            return self._make_pool(X, weights, members, self._n_products()), None
+        # Only pca_on="unlabeled" changes the rows.
+        key = None if members is None else members.tobytes()
+        if key not in shared:
+            pool = self._make_pool(X, weights, members, 1)
+            names = ("kernel_", "gamma_", "X_fit_", "pool_weights_")
+            attributes = {name: getattr(self, name) for name in names}
+            shared[key] = pool, self._eigensystem(pool), attributes
+        pool, eigensystem, attributes = shared[key]
+        vars(self).update(attributes)
+        return pool, eigensystem
+
+    def _solve_spectral(self, pool, eigensystem, system, features, task):
         """Solve with eigenvectors of the pool, and set their attributes."""
         truncated = self.transformation == "truncation"
 
@@ -134,12 +167,15 @@ class BaseSTKR(PoolEstimator):
             if rank is not None:
                 eigenvalues, vectors = eigenvalues[:rank], vectors[:, :rank]
             basis = SpectralBasis(eigenvalues, vectors, pool.total, transform)
-            return basis.solve(system, None if features is None else features(basis))
+            outside = features is not None and len(basis.scale) > 0
+            return basis.solve(system, features(basis) if outside else None)
 
         def coefficients(pair):
             return solve(*pair, self.n_components).coef
 
-        eigenvalues, vectors, result = self._eigensystem(pool, task, coefficients)
+        if eigensystem is None:
+            eigensystem = self._eigensystem(pool, task, coefficients)
+        eigenvalues, vectors, result = eigensystem
         rank = self._kept_components(eigenvalues, pool.size) if truncated else None
         self.eigenvalues_ = eigenvalues if result is None else eigenvalues[:rank]
         return solve(eigenvalues, vectors, rank), result
@@ -152,6 +188,9 @@ class BaseSTKR(PoolEstimator):
         self.eta_ = transform.eta
         if pool.may_be_indefinite:
             check_spectrum(pool, transform)
+        vanishes = pool.degrees is None and self.lambda_max_ == 0
+        if self.solver_ == "cholesky" and vanishes:
+            return _zero_solution(pool, system), None
         if self.solver_ == "cholesky":
             return solve_cholesky(pool, system, transform), None
         if self.eta_ and not bool((system.alpha > 0).all()):
@@ -160,6 +199,9 @@ class BaseSTKR(PoolEstimator):
                 "solver='eigh' or 'cholesky': conjugate gradients need a positive "
                 "alpha."
             )
+        if vanishes:
+            solution = _zero_solution(pool, system)
+            return solution, solution.result
         solution = solve_cg(
             pool,
             system,
@@ -231,6 +273,13 @@ class BaseSTKR(PoolEstimator):
                 degrees[members], degrees[others] = inside, outside
         self.degrees_ = degrees
         return values
+
+
+def _zero_solution(pool, system):
+    """What is left of a kernel that is zero on the pool."""
+    zeros = pool.xp.zeros((pool.size, system.targets.shape[1]))
+    history = np.zeros((1, system.targets.shape[1]))
+    return STKRSolution(zeros, zeros, SolverResult(zeros, 0, history, "converged"))
 
 
 @dataclass(frozen=True)

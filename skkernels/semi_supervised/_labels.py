@@ -6,7 +6,7 @@ from sklearn.utils import check_array, check_consistent_length, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 
 from skkernels.utils._array import get_namespace, is_cupy, to_numpy
-from skkernels.utils._unlabeled import labeled_rows, missing_targets
+from skkernels.utils._unlabeled import as_labels, labeled_rows, missing_targets
 from skkernels.utils._validation import check_weights, match_storage, validate
 
 
@@ -90,7 +90,7 @@ def read_targets(estimator, y, n_samples, n_rows, weights):
     """
     _require(estimator, y)
     y = check_array(
-        to_numpy(y) if is_cupy(y) else y,
+        _with_nan(to_numpy(y) if is_cupy(y) else y),
         dtype=np.float64,
         ensure_2d=False,
         ensure_all_finite="allow-nan",
@@ -131,7 +131,7 @@ def read_labels(estimator, y, n_samples, n_rows, weights, unlabeled_label):
         Rows with a label and a positive weight.
     """
     _require(estimator, y)
-    y = column_or_1d(_as_array(y), warn=True)
+    y = column_or_1d(as_labels(y), warn=True)
     if y.dtype.kind == "c":
         raise ValueError(f"Complex data not supported\n{y}\n")
     _check_length(y, n_samples)
@@ -147,8 +147,9 @@ def read_labels(estimator, y, n_samples, n_rows, weights, unlabeled_label):
         )
     labeled[labeled] = marked
     labels = _uniform(labels[marked])
-    if y.dtype.kind == "f" and np.isinf(y).any():
-        raise ValueError("Input y contains infinity.")
+    for values in (y, labels):
+        if values.dtype.kind == "f" and np.isinf(values).any():
+            raise ValueError("Input y contains infinity.")
     check_classification_targets(labels)
     return labels, labeled
 
@@ -183,14 +184,15 @@ def _counted(known, weights, n_rows):
     return labeled
 
 
-def _as_array(y):
-    if is_cupy(y):
-        return to_numpy(y)
-    if isinstance(y, (list, tuple)):
-        n_strings = sum(isinstance(label, str) for label in y)
-        if 0 < n_strings < len(y):
-            return np.array(y, dtype=object)  # else NaN would become a string
-    return y
+def _with_nan(y):
+    """NaN for all that is missing among objects, of which pandas has one of its own."""
+    try:
+        values = np.asarray(y)
+    except ValueError:  # rows of different lengths
+        return y
+    if values.dtype.kind != "O" or values.ndim == 0:
+        return y
+    return np.where(missing_targets(values), np.nan, values)
 
 
 def _uniform(labels):

@@ -3,7 +3,12 @@
 import numpy as np
 import scipy.sparse as sp
 
-from skkernels.operators import KernelOperator, check_memory, make_operator
+from skkernels.operators import (
+    KernelOperator,
+    SparseOperator,
+    check_memory,
+    make_operator,
+)
 from skkernels.solvers._stkr import top_of_pool
 from skkernels.utils._array import get_namespace
 from skkernels.utils._parallel import row_blocks
@@ -57,6 +62,13 @@ class Pool:
 
     degrees : array of shape (N,) or None
         The mean of the kernel of each row with all, for "degree" and "lazy".
+
+    dense : bool
+        Whether the matrix is not sparse.
+
+    noise : float
+        Eigenvalues of ``G / total`` up to this are rounding, if all of them are. Not
+        zero for "center", which may leave nothing else of a large kernel.
     """
 
     def __init__(self, kernel, X, weights=None, *, normalize, n_products=1):
@@ -65,6 +77,7 @@ class Pool:
             kernel, X.astype(np.float64, copy=False), n_products=n_products
         )
         self.size = n = self.op.shape[0]
+        self.dense = not isinstance(self.op, SparseOperator)
         if isinstance(kernel, str):
             _check_symmetric(self.op.K)
         xp = self.xp = np if sp.issparse(X) else get_namespace(X)
@@ -73,6 +86,10 @@ class Pool:
         self.mass = xp.full(n, 1.0 / n) if weights is None else weights / self.total
         self.degrees = None
         self._scale = self.root
+        self.noise = 0.0
+        if normalize == "center":
+            size = float(self.mass @ xp.abs(self.op.diag()))
+            self.noise = max(n, 100) * float(np.finfo(np.float64).eps) * size
         if normalize in ("degree", "lazy"):
             self.degrees = self._checked_degrees()
             inverse = _inverse_root(xp, self.degrees)[:, None]
@@ -159,7 +176,10 @@ class Pool:
         return isinstance(self.kernel, str) or self.kernel.is_psd is not True
 
     def top_eigenvalue(self):
-        """The largest eigenvalue of ``G / total``, to eight digits at least."""
+        """The largest eigenvalue of ``G / total``, to eight digits at least.
+
+        It is 0 where rounding has left nothing of it.
+        """
         if self.degrees is not None:
             return 1.0
         eigenvalues, _, _ = top_of_pool(self, 1, tol=1e-8, max_iter=1000)
@@ -232,7 +252,7 @@ def new_values(op, dual, mass=None, offset=None):
 
 def _inverse_root(xp, degrees):
     """``1 / sqrt(degrees)``, and 0 where that is no number."""
-    good = degrees > np.finfo(degrees.dtype).tiny
+    good = degrees > 0
     return xp.where(good, 1.0 / xp.sqrt(xp.where(good, degrees, 1.0)), 0.0).astype(
         degrees.dtype
     )

@@ -26,7 +26,7 @@ from skkernels.utils._warnings import warn_user
 _MAX_EIGH = 1_000
 _TIE = 1e-10
 LANCZOS_WORDING = {
-    "method": "the block Lanczos method",
+    "method": "the Lanczos method",
     "advice": "Increase max_iter or tol, or use solver='eigh'",
 }
 
@@ -101,8 +101,9 @@ class PoolEstimator(CallbackSupportMixin, KernelEstimatorMixin):
             full = get_namespace(dual).zeros((X.shape[0], dual.shape[1]))
             full[members] = dual
             dual = full
-        offset = None if offset is None else offset.astype(X.dtype)
-        return {"dual_coef_": dual.astype(X.dtype), "offset_": offset}
+        if offset is not None:  # it is the difference of large numbers to the kernel's
+            return {"dual_coef_": dual, "offset_": offset}
+        return {"dual_coef_": dual.astype(X.dtype), "offset_": None}
 
     def _outside_values(self, pool, coef, members, others):
         """Values on rows of X that are not in the pool, and their degrees."""
@@ -118,18 +119,23 @@ class PoolEstimator(CallbackSupportMixin, KernelEstimatorMixin):
         return new_values(op, dual, mass, offset)
 
     def _evaluate(self, X):
-        """Values on new data, of shape (n, n_functions)."""
+        """Values on new data, of shape (n, n_functions) or (n,), as ``dual_coef_``."""
         check_is_fitted(self)
         X = validate(self, X, reset=False)
         check_same_device(self, X, self.dual_coef_)
-        dtype = np.result_type(X.dtype, self.dual_coef_.dtype)
-        fitted = None
+        dtype = np.result_type(X.dtype, self.X_fit_.dtype)
+        out_dtype, fitted = dtype, None
+        if self.offset_ is not None:
+            dtype = np.float64
         if not self._is_precomputed():
             X = match_storage(X, self.X_fit_)
             fitted = self.X_fit_.astype(dtype, copy=False)
         op = make_operator(self.kernel_, X.astype(dtype, copy=False), fitted)
         dual = self.dual_coef_.astype(dtype, copy=False)
-        return new_values(op, dual, self.pool_weights_, self.offset_)[0]
+        flat = dual.ndim == 1
+        dual = dual[:, None] if flat else dual
+        values = new_values(op, dual, self.pool_weights_, self.offset_)[0]
+        return (values[:, 0] if flat else values).astype(out_dtype, copy=False)
 
     def _make_transform(self, top, n_components=None):
         return make_transform(
@@ -144,10 +150,11 @@ class PoolEstimator(CallbackSupportMixin, KernelEstimatorMixin):
             lazy=self.normalize == "lazy",
         )
 
-    def _eigensystem(self, pool, task, coefficients):
+    def _eigensystem(self, pool, task=None, coefficients=None):
         """All eigenvalues for "eigh", the largest for "lanczos".
 
-        ``coefficients`` makes of the current ones what the state of ``task`` takes.
+        ``coefficients`` makes of the current ones what the state of ``task`` takes;
+        "eigh" needs neither.
 
         Returns
         -------
@@ -209,6 +216,8 @@ class PoolEstimator(CallbackSupportMixin, KernelEstimatorMixin):
             least = max(least, 0.5 + LAZY_STEP)
             others = "at most 1/2, those of negative similarity"
         rank = int((values[: self.n_components] > least).sum())
+        if not values.any():
+            return 0
         if rank < self.n_components:
             warn_user(
                 f"n_components={self.n_components} was lowered to {rank}: the other "

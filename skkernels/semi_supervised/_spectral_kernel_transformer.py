@@ -32,7 +32,8 @@ class SpectralKernelTransformer(
         The transformation s: "identity" (the features of kernel principal component
         analysis, not centred unless ``normalize="center"``), "polynomial", "power",
         "inverse_laplacian", "heat", "truncation" (the identity, or with ``whiten`` the
-        number 1), or a function g of an array with ``s(lam) = lam g(lam)``.
+        number 1), or an elementwise function g of an array with
+        ``s(lam) = lam g(lam)``.
 
     eta : float, default=0.99
         For "inverse_laplacian", ``s(lam) = lam / (1 - eta lam / lam_1)``, at least 0
@@ -83,7 +84,8 @@ class SpectralKernelTransformer(
         ``working_memory``.
 
     max_iter : int, default=1000
-        Largest number of iterations of "lanczos".
+        Largest number of iterations of "lanczos", with a sparse precomputed matrix the
+        largest number of restarts.
 
     tol : float, default=1e-6
         "lanczos" stops when the residuals of the eigenvectors are at most ``tol`` times
@@ -135,7 +137,8 @@ class SpectralKernelTransformer(
         The solver used.
 
     n_iter_ : int
-        Number of iterations of "lanczos"; 1 for "eigh".
+        Number of iterations of "lanczos", with a sparse precomputed matrix the number
+        of runs; 1 for "eigh".
 
     converged_ : bool
         Whether ``tol`` was met; True for "eigh".

@@ -27,8 +27,8 @@ class STKRClassifier(ClassifierMixin, BaseSTKR):
     transformation : str or callable, default="inverse_laplacian"
         The transformation s of the eigenvalues, see the Notes: "identity" (kernel ridge
         regression), "polynomial", "power", "inverse_laplacian", "heat", "truncation"
-        (regression on kernel principal components), or a function g of an array of
-        eigenvalues, in descending order, with ``s(lam) = lam g(lam)``.
+        (regression on kernel principal components), or an elementwise function g of an
+        array with ``s(lam) = lam g(lam)``.
 
     alpha : float, default=1.0
         Ridge strength, not divided by the number of rows.
@@ -107,15 +107,22 @@ class STKRClassifier(ClassifierMixin, BaseSTKR):
         "eigh" computes all eigenvalues, for every transformation; "cholesky" factors
         matrices, for every one but "truncation"; "cg" runs conjugate gradients without
         the kernel matrix, for the smooth ones; "lanczos" computes the leading
-        eigenvalues for "truncation". "auto" is "eigh" for pools of up to 2000 rows, for
-        larger ones "lanczos" for "truncation", else "cholesky" up to 8000 rows of which
-        2000 are labelled, and "cg" beyond, and where memory is short.
+        eigenvalues for "truncation". "auto" is "eigh" up to 1000 rows for "truncation"
+        (also where more than a tenth of all components are kept), for functions, and
+        for precomputed matrices and kernels that are not known to be positive
+        semi-definite. Else it is "lanczos" for "truncation", "cholesky" up to 5000 rows
+        of which at most 2000 are labelled, not for sparse precomputed matrices, and
+        "cg" beyond that and where memory is short.
 
     max_iter : int, default=1000
-        Largest number of iterations of "cg" and "lanczos".
+        Largest number of iterations of "cg" and "lanczos"; of the latter, with a sparse
+        precomputed matrix, the largest number of restarts.
 
     tol : float, default=1e-6
-        Relative residual at which "cg" and "lanczos" stop.
+        Accuracy at which "cg" and "lanczos" stop. Of "cg" with "inverse_laplacian" it
+        bounds the error on the labelled rows, relative to the targets, both in the norm
+        of the loss; elsewhere errors are up to about ``tol ||y|| / sqrt(alpha)`` times
+        the root of ``k(x, x)``. Else it is the relative residual.
 
     random_state : int, RandomState instance or None, default=None
         Source of the rows on which ``gamma="median"`` is computed.
@@ -144,15 +151,17 @@ class STKRClassifier(ClassifierMixin, BaseSTKR):
     labeled_mask_ : ndarray of bool of shape (n_rows,)
         Rows with a label and a positive weight.
 
-    dual_coef_ : ndarray of shape (n_rows, n_scores)
-        Coefficients of the kernel functions; 0 for rows of weight 0.
+    dual_coef_ : ndarray of shape (n_rows, n_classes), or (n_rows,) if binary
+        Coefficients of the kernel functions; 0 for rows of weight 0. Two classes are
+        no exception with ``class_mass``.
 
-    intercept_ : ndarray of shape (n_scores,)
-        What is added to the scores; 0 without ``fit_intercept``. ``n_scores`` is 1 for
-        two classes without ``class_mass``, and else the number of classes.
+    intercept_ : ndarray of shape (n_classes,), or float if binary
+        What is added to the scores; 0 without ``fit_intercept``. The shape follows
+        that of ``dual_coef_``.
 
-    offset_ : ndarray of shape (n_scores,) or None
-        What is added, besides, with ``normalize="center"``.
+    offset_ : ndarray of shape (n_classes,), float or None
+        What is added, besides, with ``normalize="center"``. It and ``dual_coef_`` are
+        in float64 then, whatever X is, because both terms may be large.
 
     X_fit_ : {ndarray, sparse array} of shape (n_rows, n_features)
         All rows, needed for prediction; the kernel matrix if it was precomputed.
@@ -183,7 +192,8 @@ class STKRClassifier(ClassifierMixin, BaseSTKR):
         The solver used.
 
     n_iter_ : int
-        Number of iterations; 1 for the direct solvers.
+        Number of iterations, of "lanczos" with a sparse precomputed matrix the number
+        of runs; 1 for the direct solvers.
 
     converged_ : bool
         Whether ``tol`` was met; True for the direct solvers.
@@ -335,48 +345,53 @@ class STKRClassifier(ClassifierMixin, BaseSTKR):
             The fitted estimator.
         """
         with unchanged_on_error(self):
-            rows, weights, n_samples = read_rows(
-                self, X, X_unlabeled, sample_weight, sample_weight_unlabeled
+            return self._fit(X, y, sample_weight, X_unlabeled, sample_weight_unlabeled)
+
+    def _fit(
+        self, X, y, sample_weight, X_unlabeled, sample_weight_unlabeled, shared=None
+    ):
+        """``fit``, with a store for :meth:`_fit_pool`."""
+        rows, weights, n_samples = read_rows(
+            self, X, X_unlabeled, sample_weight, sample_weight_unlabeled
+        )
+        labels, labeled = read_labels(
+            self, y, n_samples, rows.shape[0], weights, self.unlabeled_label
+        )
+        counted = None if weights is None else to_numpy(weights)[labeled]
+        self.classes_, codes, _ = encode_labels(
+            labels, counted, None, type(self).__name__
+        )
+        Y = self._code(codes)
+        loss = weigh_classes(self.class_weight, self.classes_, codes, counted)
+        intercept = np.zeros(Y.shape[1:])
+        if self.fit_intercept:
+            intercept = np.average(Y, axis=0, weights=loss)
+        factors = None
+        if self.class_weight is not None:
+            factors = loss if counted is None else loss / counted
+        xp, dtype = get_namespace(rows), rows.dtype
+        Y = xp.asarray(Y - intercept)
+        values = self._fit_pool(rows, Y, labeled, weights, factors, y, shared)
+        values += xp.asarray(intercept)
+        self.intercept_ = intercept.astype(dtype) if Y.ndim == 2 else float(intercept)
+        self.class_mass_factors_ = None
+        if self.class_mass:
+            priors = np.bincount(codes, weights=loss) / (
+                len(codes) if loss is None else loss.sum()
             )
-            labels, labeled = read_labels(
-                self, y, n_samples, rows.shape[0], weights, self.unlabeled_label
-            )
-            counted = None if weights is None else to_numpy(weights)[labeled]
-            self.classes_, codes, _ = encode_labels(
-                labels, counted, None, type(self).__name__
-            )
-            Y = self._code(codes)
-            loss = weigh_classes(self.class_weight, self.classes_, codes, counted)
-            intercept = np.zeros(Y.shape[1])
-            if self.fit_intercept:
-                intercept = np.average(Y, axis=0, weights=loss)
-            factors = None
-            if self.class_weight is not None:
-                factors = loss if counted is None else loss / counted
-            xp, dtype = get_namespace(rows), rows.dtype
-            values = self._fit_pool(
-                rows, xp.asarray(Y - intercept), labeled, weights, factors, y
-            )
-            values += xp.asarray(intercept)
-            self.intercept_ = intercept.astype(dtype)
-            self.class_mass_factors_ = None
-            if self.class_mass:
-                priors = np.bincount(codes, weights=loss) / (
-                    len(codes) if loss is None else loss.sum()
-                )
-                self.class_mass_factors_ = _mass_factors(values, weights, priors)
-            self.transduction_ = labels_from_scores(self.classes_, self._scores(values))
-            self.label_distributions_ = self._distributions(values).astype(dtype)
-            return self
+            self.class_mass_factors_ = _mass_factors(values, weights, priors)
+        self.transduction_ = labels_from_scores(self.classes_, self._scores(values))
+        self.label_distributions_ = self._distributions(values).astype(dtype)
+        return self
 
     def _code(self, codes):
-        """Targets of shape (n_labeled, n_scores)."""
+        """Targets of shape (n_labeled,) for a single score, else a column for each."""
         n_classes = len(self.classes_)
         member = codes[:, np.newaxis] == np.arange(n_classes)
         if self.class_mass:
             return member.astype(np.float64)
         Y = np.where(member, 1.0, -1.0 / (n_classes - 1))
-        return Y[:, 1:] if n_classes == 2 else Y
+        return Y[:, 1] if n_classes == 2 else Y
 
     def _scores(self, values):
         """The decision function from regression values."""
@@ -384,7 +399,7 @@ class STKRClassifier(ClassifierMixin, BaseSTKR):
             xp = get_namespace(values)
             values = values * xp.asarray(self.class_mass_factors_, dtype=values.dtype)
             return values[:, 1] - values[:, 0] if values.shape[1] == 2 else values
-        return values[:, 0] if values.shape[1] == 1 else values
+        return values
 
     def _distributions(self, values):
         """Shares of the classes from regression values."""
@@ -393,7 +408,7 @@ class STKRClassifier(ClassifierMixin, BaseSTKR):
             shares = values * xp.asarray(self.class_mass_factors_)
         else:
             if n_classes == 2:
-                values = xp.hstack([-values, values])
+                values = xp.stack([-values, values], axis=1)
             # Where the targets are 1 and -1 / (n_classes - 1), these are 1 and 0.
             shares = (values * (n_classes - 1) + 1.0) / n_classes
         shares = xp.maximum(shares, 0.0)

@@ -1,9 +1,10 @@
 """Models for many regularisations from one eigendecomposition."""
 
-from contextlib import contextmanager
-
 from sklearn.base import clone
 from sklearn.model_selection import ParameterGrid
+
+from skkernels.semi_supervised._stkr_classifier import STKRClassifier
+from skkernels.semi_supervised._stkr_regressor import STKRRegressor
 
 _FIXED = ("kernel", "gamma", "degree", "coef0", "normalize", "random_state", "solver")
 
@@ -86,6 +87,11 @@ def stkr_path(
     >>> bool(scores[0] < scores[1])
     True
     """
+    if not isinstance(estimator, (STKRRegressor, STKRClassifier)):
+        raise TypeError(
+            "estimator must be an instance of STKRRegressor or STKRClassifier, got "
+            f"{estimator!r}."
+        )
     points = list(ParameterGrid(param_grid))
     for name in {name for params in points for name in params}:
         if name.startswith(_FIXED):
@@ -93,46 +99,13 @@ def stkr_path(
                 f"param_grid has values for {name!r}, but all models share the kernel, "
                 f"its normalisation and the solver: none of {list(_FIXED)} can vary."
             )
-    cache, models = {}, []
+    shared, models = {}, []
     for params in points:
         model = clone(estimator).set_params(**params, solver="eigh")
-        with _shared_pool(model, cache):
-            model.fit(
-                X,
-                y,
-                sample_weight=sample_weight,
-                X_unlabeled=X_unlabeled,
-                sample_weight_unlabeled=sample_weight_unlabeled,
+        model._validate_params()
+        models.append(
+            model._fit(
+                X, y, sample_weight, X_unlabeled, sample_weight_unlabeled, shared
             )
-        models.append(model)
+        )
     return models
-
-
-@contextmanager
-def _shared_pool(model, cache):
-    """Let a fit take the pool and its eigensystem from the cache, or leave them there.
-
-    Pools differ only in their rows: those of ``pca_on="unlabeled"`` are fewer.
-    """
-    make_pool, eigensystem = model._make_pool, model._eigensystem
-
-    def cached_pool(X, weights, members, n_products):
-        key = None if members is None else members.tobytes()
-        if key not in cache:
-            pool = make_pool(X, weights, members, n_products)
-            names = ("kernel_", "gamma_", "X_fit_", "pool_weights_")
-            cache[key] = pool, {name: getattr(model, name) for name in names}
-        pool, attributes = cache[key]
-        vars(model).update(attributes)
-        return pool
-
-    def cached_eigensystem(pool, *progress):
-        if pool not in cache:
-            cache[pool] = eigensystem(pool, *progress)
-        return cache[pool]
-
-    model._make_pool, model._eigensystem = cached_pool, cached_eigensystem
-    try:
-        yield
-    finally:
-        del model._make_pool, model._eigensystem

@@ -25,8 +25,8 @@ class STKRRegressor(MultiOutputMixin, RegressorMixin, BaseSTKR):
     transformation : str or callable, default="inverse_laplacian"
         The transformation s of the eigenvalues, see the Notes: "identity" (kernel ridge
         regression), "polynomial", "power", "inverse_laplacian", "heat", "truncation"
-        (regression on kernel principal components), or a function g of an array of
-        eigenvalues, in descending order, with ``s(lam) = lam g(lam)``.
+        (regression on kernel principal components), or an elementwise function g of an
+        array with ``s(lam) = lam g(lam)``.
 
     alpha : float, default=1.0
         Ridge strength, not divided by the number of rows.
@@ -88,15 +88,22 @@ class STKRRegressor(MultiOutputMixin, RegressorMixin, BaseSTKR):
         "eigh" computes all eigenvalues, for every transformation; "cholesky" factors
         matrices, for every one but "truncation"; "cg" runs conjugate gradients without
         the kernel matrix, for the smooth ones; "lanczos" computes the leading
-        eigenvalues for "truncation". "auto" is "eigh" for pools of up to 2000 rows, for
-        larger ones "lanczos" for "truncation", else "cholesky" up to 8000 rows of which
-        2000 are labelled, and "cg" beyond, and where memory is short.
+        eigenvalues for "truncation". "auto" is "eigh" up to 1000 rows for "truncation"
+        (also where more than a tenth of all components are kept), for functions, and
+        for precomputed matrices and kernels that are not known to be positive
+        semi-definite. Else it is "lanczos" for "truncation", "cholesky" up to 5000 rows
+        of which at most 2000 are labelled, not for sparse precomputed matrices, and
+        "cg" beyond that and where memory is short.
 
     max_iter : int, default=1000
-        Largest number of iterations of "cg" and "lanczos".
+        Largest number of iterations of "cg" and "lanczos"; of the latter, with a sparse
+        precomputed matrix, the largest number of restarts.
 
     tol : float, default=1e-6
-        Relative residual at which "cg" and "lanczos" stop.
+        Accuracy at which "cg" and "lanczos" stop. Of "cg" with "inverse_laplacian" it
+        bounds the error on the labelled rows, relative to the targets, both in the norm
+        of the loss; elsewhere errors are up to about ``tol ||y|| / sqrt(alpha)`` times
+        the root of ``k(x, x)``. Else it is the relative residual.
 
     random_state : int, RandomState instance or None, default=None
         Source of the rows on which ``gamma="median"`` is computed.
@@ -115,14 +122,15 @@ class STKRRegressor(MultiOutputMixin, RegressorMixin, BaseSTKR):
     labeled_mask_ : ndarray of bool of shape (n_rows,)
         Rows with a target and a positive weight.
 
-    dual_coef_ : ndarray of shape (n_rows, n_targets)
+    dual_coef_ : ndarray of shape (n_rows,) or (n_rows, n_targets)
         Coefficients of the kernel functions; 0 for rows of weight 0.
 
     intercept_ : float or ndarray of shape (n_targets,)
         What is added to predictions; 0 without ``fit_intercept``.
 
-    offset_ : ndarray of shape (n_targets,) or None
-        What is added, besides, with ``normalize="center"``.
+    offset_ : float, ndarray of shape (n_targets,) or None
+        What is added, besides, with ``normalize="center"``. It and ``dual_coef_`` are
+        in float64 then, whatever X is, because both terms may be large.
 
     X_fit_ : {ndarray, sparse array} of shape (n_rows, n_features)
         All rows, needed for prediction; the kernel matrix if it was precomputed.
@@ -153,7 +161,8 @@ class STKRRegressor(MultiOutputMixin, RegressorMixin, BaseSTKR):
         The solver used.
 
     n_iter_ : int
-        Number of iterations; 1 for the direct solvers.
+        Number of iterations, of "lanczos" with a sparse precomputed matrix the number
+        of runs; 1 for the direct solvers.
 
     converged_ : bool
         Whether ``tol`` was met; True for the direct solvers.
@@ -292,24 +301,26 @@ class STKRRegressor(MultiOutputMixin, RegressorMixin, BaseSTKR):
             The fitted estimator.
         """
         with unchanged_on_error(self):
-            rows, weights, n_samples = read_rows(
-                self, X, X_unlabeled, sample_weight, sample_weight_unlabeled
-            )
-            targets, labeled = read_targets(self, y, n_samples, rows.shape[0], weights)
-            flat = targets.ndim == 1
-            Y = targets[:, np.newaxis] if flat else targets
-            intercept = np.zeros(Y.shape[1])
-            if self.fit_intercept:
-                counted = None if weights is None else to_numpy(weights)[labeled]
-                intercept = np.average(Y, axis=0, weights=counted)
-            xp, dtype = get_namespace(rows), rows.dtype
-            values = self._fit_pool(
-                rows, xp.asarray(Y - intercept), labeled, weights, y=y
-            )
-            values = (values + xp.asarray(intercept)).astype(dtype)
-            self.intercept_ = float(intercept[0]) if flat else intercept.astype(dtype)
-            self.transduction_ = values[:, 0] if flat else values
-            return self
+            return self._fit(X, y, sample_weight, X_unlabeled, sample_weight_unlabeled)
+
+    def _fit(
+        self, X, y, sample_weight, X_unlabeled, sample_weight_unlabeled, shared=None
+    ):
+        """``fit``, with a store for :meth:`_fit_pool`."""
+        rows, weights, n_samples = read_rows(
+            self, X, X_unlabeled, sample_weight, sample_weight_unlabeled
+        )
+        Y, labeled = read_targets(self, y, n_samples, rows.shape[0], weights)
+        intercept = np.zeros(Y.shape[1:])
+        if self.fit_intercept:
+            counted = None if weights is None else to_numpy(weights)[labeled]
+            intercept = np.average(Y, axis=0, weights=counted)
+        xp, dtype = get_namespace(rows), rows.dtype
+        Y = xp.asarray(Y - intercept)
+        values = self._fit_pool(rows, Y, labeled, weights, y=y, shared=shared)
+        self.intercept_ = intercept.astype(dtype) if Y.ndim == 2 else float(intercept)
+        self.transduction_ = (values + xp.asarray(intercept)).astype(dtype)
+        return self
 
     def predict(self, X):
         """Predict targets.
@@ -327,4 +338,4 @@ class STKRRegressor(MultiOutputMixin, RegressorMixin, BaseSTKR):
         """
         values = self._evaluate(X)
         values += get_namespace(values).asarray(self.intercept_, dtype=values.dtype)
-        return values[:, 0] if np.ndim(self.intercept_) == 0 else values
+        return values

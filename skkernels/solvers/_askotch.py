@@ -227,7 +227,7 @@ class _State:
         """Rows of ``(S K S + shift) y - b``."""
         y = self.y if self.root is None else self.root * self.y
         if isinstance(self.op, PrecomputedOperator):
-            product = PrecomputedOperator(self.op.K[rows]).matmat(y)
+            product = self.op.take_rows(rows).matmat(y)
         else:
             op = KernelOperator(self.op.kernel, self.op.X[rows], self.op.X)
             product = op.matmat(y)

@@ -12,7 +12,7 @@ _BLOCKS = 6
 
 
 def top_eigenpairs(
-    matmat, n, rank, *, tol=1e-10, max_iter=1000, on_iteration=None, xp=np
+    matmat, n, rank, *, tol=1e-10, max_iter=1000, on_iteration=None, noise=0.0, xp=np
 ):
     """Largest eigenvalues of a symmetric matrix by the block Lanczos method.
 
@@ -44,6 +44,9 @@ def top_eigenpairs(
         iteration; ``pairs()`` returns the current ``(eigenvalues, vectors)``. A true
         return value stops the solver.
 
+    noise : float, default=0.0
+        Residuals of this norm are rounding, too.
+
     xp : module, default=numpy
         The array module to work with.
 
@@ -67,14 +70,14 @@ def top_eigenpairs(
     """
     block = rank + _GUARD
     if n <= _BLOCKS * block:
-        return _solve_densely(matmat, n, rank, xp)
+        return solve_densely(matmat, n, rank, xp)
     space = _Space(matmat, n, block, xp)
-    rounding = 10 * np.sqrt(n) * float(np.finfo(np.float64).eps)
+    relative = 10 * np.sqrt(n) * float(np.finfo(np.float64).eps)
     history, reason = [1.0], "max_iter"
     for iteration in range(1, max_iter + 1):
         space.extend()
         values = space.values
-        floor = rounding / tol * float(xp.abs(values).max())
+        floor = max(relative * float(xp.abs(values).max()), noise) / tol
         scale = xp.maximum(xp.abs(values[:rank]), floor)
         norms = space.residual_norms()[:rank]
         history.append(float((norms / xp.where(scale > 0, scale, 1.0)).max()))
@@ -92,7 +95,8 @@ def top_eigenpairs(
     return SolverResult(space.pairs(rank), iteration, history, reason)
 
 
-def _solve_densely(matmat, n, rank, xp):
+def solve_densely(matmat, n, rank, xp):
+    """All of it from the matrix itself, as :func:`top_eigenpairs` returns it."""
     A = matmat(xp.eye(n))
     pairs = top_eigensystem(0.5 * (A + A.T), rank)
     return SolverResult(pairs, 0, np.zeros((1, 1)), "converged")

@@ -22,7 +22,8 @@ _RITZ_TOL = 1e-8
 _MAX_RITZ = 300
 # Krylov iterations between tests of convergence, which take an eigendecomposition.
 _TEST_EVERY = 5
-# A residual of so many times the norm of the targets is taken for divergence.
+# A residual of so many times the norm of the targets is taken for divergence; with a
+# momentum m, that of an iteration that converges can reach (1 + m) / (1 - m).
 _GROWTH = 10.0
 
 
@@ -138,6 +139,9 @@ def iterate(
     residual, history, reason = Y, [np.ones(Y.shape[1])], "converged"
     best = (1.0, coef, values)
     steps = step_coefficients(name, step, second)
+    bound = _GROWTH
+    if name == "heavy_ball":
+        bound *= (1.0 + second) / (1.0 - second)
     for k in range(1, n_iter + 1):
         momentum, size = next(steps)
         change = momentum * change + size * (share * residual)
@@ -148,7 +152,7 @@ def iterate(
         history.append(relative)
         worst = float(relative.max())
         stop = monitor is not None and monitor(coef, values)
-        if not worst <= _GROWTH:
+        if not worst <= bound:
             _, coef, values = best
             reason = "indefinite"
             break
@@ -423,8 +427,9 @@ class _Krylov:
         t = np.maximum(values, 0.0)
         multiplier, _ = filter.evaluate(t)
         multiplier = multiplier[:, 0]
-        # Beyond, the eigenvalue is rounding.
-        kept = np.abs(multiplier) * len(self._next) * _EPS * t.max() < 1.0
+        # Beyond, the eigenvalue is rounding. Those of negative ones are left out, too.
+        floor = len(self._next) * _EPS * t.max()
+        kept = (np.abs(multiplier) * floor < 1.0) & (values >= -floor)
         multiplier = np.where(kept, multiplier, 0.0)
         first = vectors[0]
         return vectors @ (multiplier * first), vectors @ (t * multiplier * first)

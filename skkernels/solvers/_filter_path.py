@@ -40,6 +40,9 @@ class _Path:
 
     eigenvalues : ndarray of shape (n_eigenvalues,)
         Those of ``S K S / W``, in descending order; negative ones count as zero.
+
+    smallest : float
+        The last one, as it is.
     """
 
     def __init__(self, Y, weights, copies):
@@ -47,13 +50,18 @@ class _Path:
         self.Y, self.copies = Y, weights if copies is None else copies
         self.root = None if weights is None else xp.sqrt(weights)[:, None]
         self.total = float(len(Y)) if weights is None else float(weights.sum())
-        self._size = self.total if copies is None else float(copies.sum())
+        self._size = float(len(Y))
+        if self.copies is not None:
+            self._size = float(xp.maximum(self.copies, 1.0).sum())
 
     def _set_spectrum(self, raw, order):
         """From eigenvalues of ``S K S``, ascending, of a matrix of some order."""
-        self._t = np.maximum(to_numpy(raw), 0.0) / self.total
+        t = to_numpy(raw) / self.total
+        self.smallest = float(t.min(initial=0.0))
+        self._t = np.maximum(t, 0.0)
         self.eigenvalues = self._t[::-1]
         self._floor = order * _EPS * float(self._t.max(initial=0.0))
+        self._negative = t < -self._floor
 
     def thresholds(self, n_components):
         """Thresholds that keep so many of the eigenvalues.
@@ -80,11 +88,14 @@ class _Path:
 
         A multiplier at the size of one over the rounding errors of the eigenvalues
         says nothing; the eigenvector is left out then, which gives the solution of
-        minimum norm where there is no regularisation.
+        minimum norm where there is no regularisation. Eigenvectors of negative
+        eigenvalues are left out as well, so that the functions have on the samples the
+        values that the filter gives to the eigenvalue zero.
         """
         multiplier, residual = filter.evaluate(self._t)
         with np.errstate(invalid="ignore"):
             kept = np.abs(multiplier) * self._floor < 1.0
+        kept &= ~self._negative[:, np.newaxis]
         multiplier = np.where(kept, multiplier, 0.0) / self.total
         residual = np.where(kept, residual, 1.0)
         return self.xp.asarray(multiplier), self.xp.asarray(residual)
@@ -112,10 +123,11 @@ class _Path:
         return self.Y - residuals / rest
 
     def gcv(self, filter):
-        """Generalised cross-validation: ``N sum_i w_i r_i^2 / (N - sum_j h(t_j))^2``.
+        """Generalised cross-validation: ``(sum_i w_i r_i^2 / W) / (1 - tr S / N)^2``.
 
-        N is the number of samples: the sum of the copies, which is W where the weights
-        are.
+        N is the number of samples, the sum of ``max(w_i, 1)`` or of the copies: a
+        sample of weight below 1 is left out as a whole by :meth:`leave_one_out`, too.
+        Components count with the sizes ``|1 - h|`` in the trace of ``I - S``.
 
         Parameters
         ----------
@@ -131,9 +143,10 @@ class _Path:
         _, residual = self._evaluate(filter)
         coordinates = to_numpy(self.coordinates)
         squares = to_numpy(residual).T ** 2 @ coordinates**2 + to_numpy(self._outside)
-        rest = self._size - len(self._t) + to_numpy(residual).sum(axis=0)
-        lost = rest <= _SMALLEST_REST * self._size
-        scores = self._size * squares.mean(axis=1) / np.where(lost, 1.0, rest) ** 2
+        left = np.abs(to_numpy(residual)).sum(axis=0)
+        rest = (self._size - len(self._t) + left) / self._size
+        lost = rest <= _SMALLEST_REST
+        scores = squares.mean(axis=1) / self.total / np.where(lost, 1.0, rest) ** 2
         return np.where(lost, np.inf, scores)
 
 
@@ -228,11 +241,15 @@ class FilterPath(_Path):
         fitted values. That is exact for "tikhonov" and an approximation for the other
         filters. Of a sample of weight w > 1 one unit is left out; a sample of weight
         below 1 is left out as a whole.
+
+        Where more than all of some components is fitted, these would make up in ``1 -
+        S_ii`` for others of which little is, though their residuals do not. So ``|1 -
+        h|`` is taken for ``1 - h`` there.
         """
         _, residual = self._evaluate(filter)
         n_targets = self.Y.shape[1]
         for group in self._groups(residual.shape[1]):
-            rest = self._diagonal(residual[:, group])
+            rest = self._diagonal(abs(residual[:, group]))
             r = self._residuals(residual[:, group])
             for j in range(rest.shape[1]):
                 columns = slice(j * n_targets, (j + 1) * n_targets)
@@ -313,6 +330,7 @@ class NystroemPath(_Path):
         # Eigenvectors on the samples need eigenvalues that are not all rounding.
         kept = raw > self._floor * self.total
         self._raw, self._t = raw[kept], self._t[to_numpy(kept)]
+        self._negative = self._negative[to_numpy(kept)]
         self.eigenvalues = self._t[::-1]
         self._rotation = rotation[:, kept] / xp.sqrt(self._raw)
         with single_threaded_blas():
@@ -373,6 +391,7 @@ class NystroemPath(_Path):
         n, n_targets = self.Y.shape
         for group in self._groups(residual.shape[1]):
             factors = 1.0 - residual[:, group]
+            leverages = 1.0 - abs(residual[:, group])
             spread = self._spread(factors)
             fitted = xp.empty((n, spread.shape[1]))
             rest = xp.empty((n, factors.shape[1]))
@@ -384,7 +403,7 @@ class NystroemPath(_Path):
                         V = features.T @ self._rotation
                 with single_threaded_blas():
                     fitted[rows] = V @ spread
-                    rest[rows] = 1.0 - V**2 @ factors
+                    rest[rows] = 1.0 - V**2 @ leverages
             if self.root is not None:
                 fitted /= self.root
             for j in range(rest.shape[1]):

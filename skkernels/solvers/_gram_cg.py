@@ -64,7 +64,8 @@ def gram_cg(
 
     tol : float, default=1e-6
         A column has converged when the root of that bound is at most ``tol`` times the
-        norm of its right-hand side.
+        norm of its right-hand side, and ``r' G r`` has fallen by the square of ``tol``
+        as well, which is the harder part for large alpha.
 
     on_iteration : callable or None, default=None
         As for :func:`block_cg`.
@@ -72,8 +73,7 @@ def gram_cg(
     Returns
     -------
     result : SolverResult
-        Its residual norms are the roots of the bounds, relative to the norms of the
-        right-hand sides.
+        Its residual norms are what is compared with ``tol``.
 
     products : array of shape (N, n_columns)
         ``G x``.
@@ -122,7 +122,9 @@ class _State:
         self.R, self.Z = B.copy(), matmat(B)
         self.rho = (self.R * self.Z).sum(axis=0)
         norms = (B * B).sum(axis=0)
-        self.scale = to_numpy(self.alpha * margin * xp.where(norms > 0, norms, 1.0))
+        scale = self.alpha * margin * xp.where(norms > 0, norms, 1.0)
+        start = xp.where(self.rho > 0, self.rho, scale)
+        self.scale = to_numpy(xp.minimum(scale, start))
         self.relative = np.zeros(n_columns)
         self._measure()
         self.P, self.H = self.R.copy(), self.Z.copy()

@@ -1,6 +1,7 @@
 """Ridge regression with a spectrally transformed kernel."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ from skkernels.linalg import safe_cholesky, solve_psd, triangular_solve
 from skkernels.linalg._symmetric_eigensystem import symmetric_eigensystem
 from skkernels.solvers._block_lanczos import top_eigenpairs
 from skkernels.solvers._cg import block_cg
+from skkernels.solvers._deflated_eigenpairs import deflated_eigenpairs
 from skkernels.solvers._gram_cg import gram_cg
 from skkernels.solvers._result import SolverResult
 from skkernels.solvers._transforms import lazy_inverse
@@ -91,12 +93,12 @@ def pool_eigensystem(pool):
     Parameters
     ----------
     pool : object
-        Has ``gram()``, which returns G as an array of its own, and ``total``.
+        Has ``gram()``, which returns G as an array of its own, ``total`` and ``noise``.
 
     Returns
     -------
     eigenvalues : array of shape (N,)
-        In descending order; 0 where rounding made them negative.
+        In descending order; all 0 if they are rounding.
 
     vectors : array of shape (N, N)
         Orthonormal eigenvectors, one per column.
@@ -106,13 +108,9 @@ def pool_eigensystem(pool):
     Time: about 9 N^3 operations; memory: G and as much again.
     """
     G = pool.gram()
-    n = len(G)
     G /= pool.total
     eigenvalues, vectors = symmetric_eigensystem(G)
-    eigenvalues, vectors = eigenvalues[::-1].copy(), vectors[:, ::-1]
-    noise = rounding_level(eigenvalues, n)
-    eigenvalues[(eigenvalues < 0) & (eigenvalues >= -noise)] = 0.0
-    return eigenvalues, vectors
+    return _unless_rounding(pool, eigenvalues[::-1].copy()), vectors[:, ::-1]
 
 
 def top_of_pool(pool, rank, *, tol, max_iter, on_iteration=None):
@@ -121,35 +119,45 @@ def top_of_pool(pool, rank, *, tol, max_iter, on_iteration=None):
     Parameters
     ----------
     pool : object
-        Has ``matmat``, ``total`` and ``size``.
+        Has ``matmat``, ``total``, ``size``, ``noise``, ``xp`` and ``dense``.
 
     rank : int
         How many are wanted.
 
     tol, max_iter, on_iteration
-        As for :func:`top_eigenpairs`.
+        As for :func:`top_eigenpairs`, or :func:`deflated_eigenpairs` if the matrix is
+        sparse.
 
     Returns
     -------
     eigenvalues : array of shape (rank,)
-        In descending order.
+        In descending order; all 0 if they are rounding.
 
     vectors : array of shape (N, rank)
         Orthonormal eigenvectors, one per column.
 
     result : SolverResult
-        Its ``x`` is the pair of the above.
+        Of the method.
     """
-    result = top_eigenpairs(
+    method = deflated_eigenpairs
+    if pool.dense or pool.noise:
+        method = partial(top_eigenpairs, noise=pool.noise, xp=pool.xp)
+    result = method(
         lambda V: pool.matmat(V) / pool.total,
         pool.size,
         rank,
         tol=tol,
         max_iter=max_iter,
         on_iteration=on_iteration,
-        xp=pool.xp,
     )
-    return *result.x, result
+    eigenvalues, vectors = result.x
+    return _unless_rounding(pool, eigenvalues), vectors, result
+
+
+def _unless_rounding(pool, eigenvalues):
+    """The eigenvalues, or zeros where all of them are rounding."""
+    vanish = float(abs(eigenvalues).max()) <= pool.noise
+    return 0.0 * eigenvalues if vanish else eigenvalues
 
 
 def rounding_level(eigenvalues, n):
@@ -179,6 +187,8 @@ def transformed_values(transform, eigenvalues, *, indefinite):
     """
     xp = get_namespace(eigenvalues)
     lam = eigenvalues
+    if not len(lam):
+        return lam, lam
     negative = False
     if transform.polynomial is None:
         lowest = float(lam[-1])
@@ -205,7 +215,7 @@ def check_spectrum(pool, transform):
     Parameters
     ----------
     pool : object
-        Has ``matmat``, ``total`` and ``size``.
+        Has ``matmat``, ``total``, ``size``, ``noise`` and ``xp``.
 
     transform : SpectralTransform
         The transformation.
@@ -217,8 +227,11 @@ def check_spectrum(pool, transform):
         1,
         tol=1e-3,
         max_iter=_SEARCH_STEPS,
+        noise=pool.noise,
         xp=xp,
     ).x[0]
+    if float(lowest[0]) <= pool.noise:
+        return
     # What lies between the ends tells a polynomial with a minimum there.
     between = xp.linspace(transform.top, -float(lowest[0]), 64)
     transformed_values(transform, between, indefinite="raise")
@@ -458,7 +471,8 @@ def solve_cg(pool, system, transform, *, max_iter, tol, on_iteration=None):
         Largest number of iterations.
 
     tol : float
-        Relative residual to reach.
+        Accuracy to reach: a relative residual, for the inverse Laplacian that of
+        :func:`gram_cg`.
 
     on_iteration : callable or None, default=None
         Called after each iteration with its number, a function without arguments that
@@ -470,10 +484,13 @@ def solve_cg(pool, system, transform, *, max_iter, tol, on_iteration=None):
     solution : STKRSolution
         With the result of the iteration.
     """
-    n_rows = pool.size
+    n_rows, xp = pool.size, pool.xp
+    # Targets of about 1: squares of tiny and huge ones are not in the range of numbers.
+    size = xp.ldexp(1.0, xp.frexp(xp.abs(system.targets).max(axis=0))[1])
+    system = replace(system, targets=system.targets / size)
 
     def outside(coef, a=None):
-        return _outside(pool, system, transform, coef, a)
+        return size * _outside(pool, system, transform, coef, a)
 
     if transform.eta:
         result, products = gram_cg(
@@ -488,7 +505,7 @@ def solve_cg(pool, system, transform, *, max_iter, tol, on_iteration=None):
             tol=tol,
             on_iteration=with_coefficients(on_iteration, outside),
         )
-        return STKRSolution(outside(result.x), products, result)
+        return STKRSolution(outside(result.x), size * products, result)
     multiply = multiplier_product(pool, transform)
 
     def coefficients(a):
@@ -505,7 +522,7 @@ def solve_cg(pool, system, transform, *, max_iter, tol, on_iteration=None):
         ),
     )
     coef = coefficients(result.x)
-    return STKRSolution(outside(coef, result.x), pool.matmat(coef), result)
+    return STKRSolution(outside(coef, result.x), size * pool.matmat(coef), result)
 
 
 def with_coefficients(on_iteration, coefficients):

@@ -20,6 +20,7 @@ from skkernels.solvers import (
     default_values,
     make_filter,
 )
+from skkernels.spectral._indefinite import warn_if_indefinite
 from skkernels.spectral._iterative import fit_iteratively
 from skkernels.utils._array import get_namespace, to_numpy
 from skkernels.utils._callbacks import CallbackSupportMixin, FitTask
@@ -94,7 +95,7 @@ class BaseSpectralFilter(CallbackSupportMixin, KernelEstimatorMixin):
             "array-like",
             "sparse matrix",
         ],
-        "cv": [StrOptions({"loo", "gcv"}), "cv_object"],
+        "cv": [StrOptions({"loo", "gcv", "kare"}), "cv_object"],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
         "tol": [Interval(Real, 0, None, closed="neither")],
         "early_stopping": ["boolean"],
@@ -138,6 +139,11 @@ class BaseSpectralFilter(CallbackSupportMixin, KernelEstimatorMixin):
                 f"A precomputed kernel matrix must be square in fit, got {X.shape}."
             )
         main, values = self._main_parameter()
+        if isinstance(self.cv, str) and self.cv == "kare" and self.filter != "tikhonov":
+            raise ValueError(
+                "cv='kare' is defined for filter='tikhonov' only, where it is the same "
+                f"as cv='gcv', got filter={self.filter!r}. Use cv='gcv' or cv='loo'."
+            )
         for name in _VARYING:
             self.__dict__.pop(name, None)
         rows = positive_rows(weights)
@@ -290,6 +296,12 @@ class BaseSpectralFilter(CallbackSupportMixin, KernelEstimatorMixin):
         """Fit by an eigendecomposition; fitted values and leave-one-out predictions."""
         path = self._make_path(data)
         top = float(path.eigenvalues[0]) if len(path.eigenvalues) else 0.0
+        warn_if_indefinite(
+            self,
+            path.smallest,
+            top,
+            "Eigenvectors of negative eigenvalues are left out of the model.",
+        )
         if main is not None:
             check_step(self.filter, self.step, top, self.momentum)
         if values is None:
@@ -369,7 +381,7 @@ class BaseSpectralFilter(CallbackSupportMixin, KernelEstimatorMixin):
                 for predictions in path.leave_one_out(filter)
             ]
         elif isinstance(self.cv, str):
-            self.selection_ = "gcv"
+            self.selection_ = self.cv
             scores = -path.gcv(filter)
         else:
             self.selection_ = "splits"
@@ -380,10 +392,13 @@ class BaseSpectralFilter(CallbackSupportMixin, KernelEstimatorMixin):
         scores = np.where(np.isnan(scores), -np.inf, scores)
         self.candidates_, self.cv_scores_ = values, scores
         j = int(scores.argmax())
-        if not np.isfinite(scores[j]):
+        if not np.isfinite(scores[j]) and len(data.Y) > 1:
             warn_user(
                 f"{type(self).__name__}: no value of {main} has a finite score; the "
-                f"first is taken. Others may help, got {values.tolist()}."
+                "first is taken. With each one, some sample of the "
+                f"{len(data.Y)} is fitted whatever the others are, or the score is "
+                f"undefined. Got {main}={np.asarray(values).tolist()}: more samples "
+                "may help, or values of more regularisation."
             )
         if self.verbose:
             print(

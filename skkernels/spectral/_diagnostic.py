@@ -9,6 +9,10 @@ from skkernels.utils._array import get_namespace, to_numpy
 from skkernels.utils._classes import code_targets, encode_labels
 from skkernels.utils._sklearn import StrOptions
 from skkernels.utils._validation import check_weights, drop_zero_weights, validate
+from skkernels.utils._warnings import warn_user
+
+# Integers with more values than that are hardly labels.
+_MANY_CLASSES = 20
 
 
 class BaseSpectralDiagnostic(KernelEstimatorMixin):
@@ -57,11 +61,20 @@ class BaseSpectralDiagnostic(KernelEstimatorMixin):
         X, y, weights, rows = drop_zero_weights(X, y, weights)
         if rows is not None and self._is_precomputed():
             X = X[:, rows]
+        if weights is not None and float(weights.sum()) < (1 - 1e-9) * X.shape[0]:
+            warn_user(
+                f"{type(self).__name__}: sample_weight adds up to "
+                f"{float(weights.sum()):.3g}, less than the {X.shape[0]} samples of "
+                "positive weight. Weights are numbers of equal samples here, and the "
+                "estimates are those for that many samples: multiply the weights so "
+                "that they add up to the number of samples."
+            )
         xp = get_namespace(X)
         if self._has_labels(y):
             self.classes_, codes, _ = encode_labels(
                 y, weights, None, type(self).__name__
             )
+            self._check_classes(y)
             Y = code_targets(codes, len(self.classes_))
             if len(self.classes_) > 2:
                 Y = 2.0 * Y - 1.0
@@ -86,6 +99,16 @@ class BaseSpectralDiagnostic(KernelEstimatorMixin):
                 f"{y.shape}."
             )
         return self.target_type == "classification"
+
+    def _check_classes(self, y):
+        """Warn where integers that were taken for labels are likely no labels."""
+        numbers = self.target_type == "auto" and to_numpy(y).dtype.kind in "iu"
+        if numbers and len(self.classes_) > _MANY_CLASSES:
+            warn_user(
+                f"{type(self).__name__}: the integers of y were taken for labels of "
+                f"{len(self.classes_)} classes. Use target_type='regression' if they "
+                "are values, and 'classification' if they are labels."
+            )
 
     def _operator(self, rows, n_products=1):
         return make_operator(self.kernel_, rows, n_products=n_products)

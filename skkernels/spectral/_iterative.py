@@ -74,6 +74,11 @@ def _solve(model, op, data, main, value, rounds, task):
             **options,
         )
         wording = {"other": "use solver='nystroem'"}
+        if outcome.result.reason == "indefinite":
+            wording["advice"] = (
+                "Use another kernel, or solver='eigh', which leaves out the "
+                "eigenvectors of negative eigenvalues"
+            )
     else:
         filter = model._filter_of(value, op.shape[0], 1.0)
         outcome = krylov_filter(

@@ -5,6 +5,7 @@ from numbers import Real
 import numpy as np
 
 from skkernels.spectral._diagnostic import BaseSpectralDiagnostic
+from skkernels.spectral._indefinite import warn_if_indefinite
 from skkernels.spectral._modes import all_modes
 from skkernels.spectral._risk_estimates import (
     leave_one_out_curve,
@@ -167,6 +168,11 @@ class KernelRiskEstimator(BaseSpectralDiagnostic):
     replacement, from the n samples and errors on all n of these, and so too optimistic
     where the size approaches n. Up to n / 4 they are of use.
 
+    Negative eigenvalues, of kernels that are not positive semi-definite, count as zero,
+    with a warning. The estimates then say nothing of
+    :class:`~skkernels.ridge.KernelRidge` with that kernel, whose error can be larger by
+    orders of magnitude.
+
     All estimates assume that the samples are independent. Duplicated observations,
     and weights above 1, which have the same effect exactly, make them optimistic.
 
@@ -240,7 +246,8 @@ class KernelRiskEstimator(BaseSpectralDiagnostic):
             Values of a function, or class labels; see ``target_type``.
 
         sample_weight : float or array-like of shape (n_samples,), default=None
-            Weights of the samples; None is 1 for all.
+            Weights of the samples, how many equal ones each stands for; None is 1 for
+            all. A warning is given where their sum is less than the number of samples.
 
         Returns
         -------
@@ -253,7 +260,15 @@ class KernelRiskEstimator(BaseSpectralDiagnostic):
             diagonal = to_numpy(op.diag())
             scale = float(np.average(diagonal, weights=to_numpy(weights)))
             self.alphas_ = self._resolve_alphas(scale)
-            modes, vectors = all_modes(op, Y, weights)
+            modes, vectors, smallest = all_modes(op, Y, weights)
+            warn_if_indefinite(
+                self,
+                smallest,
+                float(modes.eigenvalues[0]),
+                "The estimates are for the matrix with zeros in the place of negative "
+                "eigenvalues; errors of KernelRidge with this kernel can be far "
+                "larger.",
+            )
             residues = [residue(modes, alpha) for alpha in self.alphas_]
             loo = leave_one_out_curve(vectors, Y, weights, residues)
             self._store(modes, residues, loo, squeeze)

@@ -109,10 +109,14 @@ def all_modes(op, Y, weights):
     Returns
     -------
     modes : Modes
-        NumPy arrays. Eigenvalues that are zero up to rounding are exactly zero.
+        NumPy arrays. Eigenvalues that are negative or zero up to rounding are
+        exactly zero.
 
     vectors : array of shape (n, n)
         The unit eigenvectors, one per column.
+
+    smallest : float
+        The smallest eigenvalue of ``S K S / W``, as it is.
     """
     n = op.shape[0]
     xp = get_namespace(Y)
@@ -129,8 +133,9 @@ def all_modes(op, Y, weights):
     values, vectors = values[::-1], vectors[:, ::-1]
     modes = _modes(values, vectors, root, Y, float(weights.sum()))
     lam = modes.eigenvalues
-    floor = n * np.finfo(np.float64).eps * lam[0]
-    return modes._replace(eigenvalues=np.where(lam > floor, lam, 0.0)), vectors
+    floor = n * np.finfo(np.float64).eps * max(lam[0], 0.0)
+    modes = modes._replace(eigenvalues=np.where(lam > floor, lam, 0.0))
+    return modes, vectors, float(lam[-1])
 
 
 def _modes(values, vectors, root, Y, total):

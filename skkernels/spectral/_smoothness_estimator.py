@@ -109,7 +109,8 @@ class SmoothnessEstimator(BaseSpectralDiagnostic):
 
     noise_variance_ : float or ndarray of shape (n_targets,)
         Estimated variance of the noise. For labels, which are coded as -1 and 1, the
-        mean of their conditional variance.
+        mean of their conditional variance. A noise that is small beside the power of
+        the target in the last modes used is not told from zero.
 
     n_modes_ : int
         How many eigenpairs were used.
@@ -247,7 +248,8 @@ class SmoothnessEstimator(BaseSpectralDiagnostic):
             Values of a function, or class labels; see ``target_type``.
 
         sample_weight : float or array-like of shape (n_samples,), default=None
-            Weights of the samples; None is 1 for all.
+            Weights of the samples, how many equal ones each stands for; None is 1 for
+            all. A warning is given where their sum is less than the number of samples.
 
         Returns
         -------

@@ -28,10 +28,12 @@ _LEAVE_ONE_OUT = ("sigmoid_loo", "softmax_temperature_loo")
 
 
 def _gives_probabilities(estimator):
-    if estimator.calibration is None:
+    """Whether the fit prepared probabilities; before a fit, whether one will."""
+    calibration = getattr(estimator, "calibration_", estimator.calibration)
+    if calibration is None:
         raise AttributeError(
             "predict_proba needs calibration='clip', 'sigmoid_loo' or "
-            "'softmax_temperature_loo', got calibration=None."
+            "'softmax_temperature_loo' in fit, got calibration=None."
         )
     return True
 
@@ -124,6 +126,10 @@ class SpectralFilterClassifier(ClassifierMixin, BaseSpectralFilter):
         - "softmax_temperature_loo": a softmax of the scores divided by a temperature,
           which is fitted to leave-one-out scores.
 
+        Both fits treat a weight as a number of samples, and assume one or two samples
+        more. So weights that add up to little, such as 1, give probabilities close to
+        equal ones: multiply them so that they add up to the number of samples.
+
     class_weight : dict or "balanced", default=None
         Weights of the classes, as ``{label: weight}``; "balanced" makes the total
         weights of the classes equal. Multiplies the sample weights, also in the
@@ -141,11 +147,13 @@ class SpectralFilterClassifier(ClassifierMixin, BaseSpectralFilter):
         How these rows are chosen: "uniform", "kmeans++", "rpcholesky", "leverage" or
         "thinning"; or the rows themselves.
 
-    cv : {"loo", "gcv"}, int, splitter, iterable or None, default="loo"
+    cv : {"loo", "gcv", "kare"}, int, splitter, iterable or None, default="loo"
         How candidates are compared. "loo" or None: leave-one-out, exact for "tikhonov"
-        and an approximation for the other filters. "gcv": generalised cross-validation,
-        which ignores ``scoring``. Anything else as in scikit-learn; the score is the
-        mean of the folds'. The shares of the classes are those of all samples.
+        and an approximation for the other filters, a rough one for "heavy_ball" and
+        "nu_method". "gcv": generalised cross-validation, which ignores ``scoring``.
+        "kare": the same by its name for ridge regression, for "tikhonov" only. Anything
+        else as in scikit-learn; the score is the mean of the folds'. The shares of the
+        classes are those of all samples.
 
     scoring : {"brier", "accuracy"}, default="brier"
         What leave-one-out and folds measure: the negative Brier score of the
@@ -204,7 +212,7 @@ class SpectralFilterClassifier(ClassifierMixin, BaseSpectralFilter):
     cv_scores_ : ndarray of shape (n_values,) or None
         Their scores, larger is better; minus infinity where undefined.
 
-    selection_ : {"loo", "gcv", "splits"} or None
+    selection_ : {"loo", "gcv", "kare", "splits"} or None
         How they were compared.
 
     dual_coef_ : ndarray of shape (n_samples, n_columns), or (n_samples,) if binary
@@ -214,6 +222,9 @@ class SpectralFilterClassifier(ClassifierMixin, BaseSpectralFilter):
 
     intercept_ : ndarray of shape (n_columns,), or float if binary
         Weighted means of the targets, added to the values.
+
+    calibration_ : str or None
+        The ``calibration`` of the fit, on which ``predict_proba`` rests.
 
     sigmoid_coef_ : ndarray of shape (2, n_classes), or (2, 1) if binary, or None
         Slopes and intercepts of the log-odds for ``calibration="sigmoid_loo"``.
@@ -428,6 +439,7 @@ class SpectralFilterClassifier(ClassifierMixin, BaseSpectralFilter):
             Y = self._code(codes)
             mean = np.average(Y, axis=0, weights=weights)
             self.intercept_ = mean.astype(X.dtype) if mean.size > 1 else float(mean[0])
+            self.calibration_ = self.calibration
             self.sigmoid_coef_ = self.temperature_ = None
             xp = get_namespace(X)
             if copies is None and weights is not None:

@@ -111,16 +111,17 @@ class SpectralFilterRegressor(MultiOutputMixin, RegressorMixin, BaseSpectralFilt
         "uniform", "kmeans++", "rpcholesky", "leverage" or "thinning"; or the rows
         themselves.
 
-    cv : {"loo", "gcv"}, int, splitter, iterable or None, default="loo"
+    cv : {"loo", "gcv", "kare"}, int, splitter, iterable or None, default="loo"
         How candidates are compared. "loo" or None: leave-one-out, exact for "tikhonov"
-        and an approximation for the other filters. "gcv": generalised cross-validation.
-        Anything else as in scikit-learn; the score is the mean of the folds'. Ignored
-        where there is one candidate.
+        and an approximation for the other filters, a rough one for "heavy_ball" and
+        "nu_method". "gcv": generalised cross-validation. "kare": the same by its name
+        for ridge regression, for "tikhonov" only. Anything else as in scikit-learn;
+        the score is the mean of the folds'. Ignored where there is one candidate.
 
     scoring : str, callable or None, default=None
         A scorer of scikit-learn or its name; None is the negative mean squared error.
         With leave-one-out the score is that of all predictions together. Ignored by
-        ``cv="gcv"``.
+        ``cv="gcv"`` and ``cv="kare"``.
 
     max_iter : int, default=1000
         Largest number of iterations of "iterative", in each round where there are
@@ -171,9 +172,9 @@ class SpectralFilterRegressor(MultiOutputMixin, RegressorMixin, BaseSpectralFilt
 
     cv_scores_ : ndarray of shape (n_values,) or None
         Their scores, larger is better; minus infinity where undefined. With
-        ``cv="gcv"`` the negative criterion.
+        ``cv="gcv"`` and ``cv="kare"`` the negative criterion.
 
-    selection_ : {"loo", "gcv", "splits"} or None
+    selection_ : {"loo", "gcv", "kare", "splits"} or None
         How they were compared.
 
     eigenvalues_ : ndarray of shape (n_eigenvalues,) or None
@@ -253,13 +254,20 @@ class SpectralFilterRegressor(MultiOutputMixin, RegressorMixin, BaseSpectralFilt
     Leave-one-out residuals are those of the fit divided by one minus the leverage [1]_.
     Of a sample of weight w > 1 one unit is left out; a sample of weight below 1 is left
     out as a whole. A candidate with which some leverage is 1 up to 1e-10 is not chosen.
-    For "tikhonov", generalised cross-validation is the same as the kernel alignment
-    risk estimator [2]_. Widths, centers and an intercept are computed once, from all
-    samples, also where there are folds.
+    With "heavy_ball" and "nu_method" h may exceed 1; what is left of an eigenvector
+    counts as ``|1 - h|`` in one minus the leverage then.
 
-    Negative eigenvalues, of kernels that are not positive semi-definite, count as zero
-    in the decomposition. Eigenvectors that a filter would multiply by more than one
-    over the rounding error of the eigenvalues are left out, so that without any
+    Generalised cross-validation is the weighted mean of the squared residuals over the
+    square of the mean of one minus the leverage, over as many samples as the sum of
+    ``max(w, 1)``. For "tikhonov" it is the same as the kernel alignment risk estimator
+    [2]_. Widths, centers and an intercept are computed once, from all samples, also
+    where there are folds.
+
+    Kernels that are not positive semi-definite have negative eigenvalues. In the
+    decomposition these count as zero, and their eigenvectors are left out of the model,
+    with a warning; :class:`~skkernels.ridge.KernelRidge` and "iterative" with an
+    ``alpha`` keep them. Eigenvectors that a filter would multiply by more than one over
+    the rounding error of the eigenvalues are left out too, so that without any
     regularisation the solution of minimum norm results.
 
     With n samples, d features, t targets, p candidates and m centers: "eigh" takes

@@ -76,7 +76,8 @@ def fit_sigmoids(scores, codes, weights):
         Classes of the samples, as positions.
 
     weights : ndarray of shape (n,) or None
-        Weights, not negative.
+        How many samples each one stands for, not negative; None is 1 for all. With a
+        small sum the curve is nearly flat.
 
     Returns
     -------

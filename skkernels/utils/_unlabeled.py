@@ -2,7 +2,31 @@
 
 import numpy as np
 
-from skkernels.utils._array import to_numpy
+from skkernels.utils._array import is_cupy, to_numpy
+
+
+def as_labels(y):
+    """Bring labels into a form in which what is missing stays missing.
+
+    Parameters
+    ----------
+    y : array-like
+        Labels.
+
+    Returns
+    -------
+    y : array-like
+        An array of objects instead of a list with strings and other values, among
+        which NaN would become a string; an array of the host instead of one of the
+        device; else y itself.
+    """
+    if is_cupy(y):
+        return to_numpy(y)
+    if isinstance(y, (list, tuple)):
+        n_strings = sum(isinstance(label, str) for label in y)
+        if 0 < n_strings < len(y):
+            return np.array(y, dtype=object)
+    return y
 
 
 def missing_targets(y):

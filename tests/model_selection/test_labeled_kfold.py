@@ -1,12 +1,16 @@
 """LabeledKFold: unlabelled rows are always in training, never in a test set."""
 
+import warnings
+
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
+from sklearn.exceptions import DataConversionWarning
 from sklearn.model_selection import KFold, StratifiedKFold, cross_val_score
 from sklearn.neighbors import KNeighborsClassifier
 
 from skkernels.model_selection import LabeledKFold
+from skkernels.semi_supervised import STKRClassifier, STKRRegressor
 
 
 def rows_of(y):
@@ -64,7 +68,15 @@ def test_without_unlabelled_rows_it_is_kfold():
         ([-1, 1, 0, -1], "auto", 2),
         ([-1, 1, 0, -1], None, 4),
         ([-1, 1, 0, 9], 9, 3),
-        ([-1.0, 1.0, 0.0, -1.0], "auto", 4),  # floats may be targets of a regression
+        ([-1.0, 1.0, 0.5, -1.0], "auto", 4),  # targets of a regression
+        ([-1.0, 1.0, 1.0, -1.0], "auto", 4),
+        ([-1.0, 1.0, 0.0, -1.0], None, 4),
+        (np.array([-1, 1, 0.5, -1, None], object), "auto", 4),
+        (np.array([-1, 1, 0, 1, None], object), "auto", 3),
+        (np.array([[-1], [1], [0], [1]]), "auto", 3),
+        (np.array([[-1.5], [1], [0], [np.nan]]), "auto", 3),
+        (["a", np.nan, "b", "a"], "auto", 3),
+        (["a", None, "b", "a"], "auto", 3),
         ([-1.0, 1.0, 0.0, -1.0], -1, 2),
         (["a", "b", "?", "a"], "?", 3),
         (["a", "b", "-1", "a"], "auto", 4),
@@ -74,6 +86,38 @@ def test_what_marks_unlabelled_rows(y, unlabeled_label, n_labeled):
     cv = LabeledKFold(2, unlabeled_label=unlabeled_label)
     tests = [test for _, test in cv.split(rows_of(y), y)]
     assert sum(map(len, tests)) == n_labeled
+
+
+@pytest.mark.parametrize(
+    "y",
+    [
+        [-1.0, 1.0, 0.0, np.nan],
+        np.array([[-1.0], [1.0], [0.0]]),
+        np.array([-1.0, 1.0, 0.0, None], object),
+    ],
+)
+def test_integers_among_floats_are_refused(y):
+    # A mark for classifiers, a target for regressors.
+    with pytest.raises(ValueError, match="unlabeled_label=None .* unlabeled_label=-1"):
+        next(LabeledKFold(2).split(rows_of(y), y))
+
+
+def test_the_estimators_read_the_same():
+    rng = np.random.RandomState(0)
+    X = rng.normal(size=(60, 2))
+    codes = np.where(rng.uniform(size=60) < 0.5, X[:, 0] > 0, -1).astype(int)
+    codes[(codes == 1) & (X[:, 1] > 0)] = 2
+    names = [["a", "b", "c", np.nan][i] for i in codes]
+    for y in (codes, codes[:, None], names, np.array(names, object)):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DataConversionWarning)
+            labeled = STKRClassifier().fit(X, y).labeled_mask_
+        tests = [test for _, test in LabeledKFold(2).split(X, y)]
+        assert_array_equal(np.sort(np.concatenate(tests)), np.flatnonzero(labeled))
+    column = np.where(codes == -1, np.nan, X[:, 0])[:, None]
+    labeled = STKRRegressor().fit(X, column).labeled_mask_
+    tests = [test for _, test in LabeledKFold(2).split(X, column)]
+    assert_array_equal(np.sort(np.concatenate(tests)), np.flatnonzero(labeled))
 
 
 def test_scorers_never_meet_an_unlabelled_row():

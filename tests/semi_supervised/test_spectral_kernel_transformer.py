@@ -232,7 +232,7 @@ class TestLimits:
 
     def test_too_few_iterations(self):
         X, *_ = problem(300)
-        with pytest.warns(ConvergenceWarning, match="block Lanczos .* max_iter"):
+        with pytest.warns(ConvergenceWarning, match="Lanczos .* max_iter"):
             model = transformer(solver="lanczos", max_iter=2).fit(X)
         assert not model.converged_ and model.n_iter_ == 2
 

@@ -68,7 +68,12 @@ class TestScores:
         target = np.select([y == 0, y == 1], [1.0, -1.0], np.nan)
         regression = STKRRegressor(fit_intercept=True).fit(X, target)
         scores = model.decision_function(X_new)
-        assert scores.shape == (2,) and model.dual_coef_.shape == (N, 1)
+        assert scores.shape == (2,) and model.dual_coef_.shape == (N,)
+        assert type(model.intercept_) is float
+        centred = STKRClassifier(normalize="center").fit(X, names)
+        assert type(centred.offset_) is float and centred.dual_coef_.shape == (N,)
+        mass = STKRClassifier(class_mass=True).fit(X, names)
+        assert mass.dual_coef_.shape == (N, 2) and mass.intercept_.shape == (2,)
         assert_allclose(scores, regression.predict(X_new), atol=1e-12)
         assert_array_equal(model.predict(X_new) == "b", scores > 0)
         values = regression.transduction_
@@ -405,3 +410,14 @@ class TestModelSelection:
             direct.decision_function(X_new),
             atol=1e-10,
         )
+
+
+@pytest.mark.parametrize("value", [np.inf, -np.inf])
+def test_infinite_labels_among_objects(value):
+    X, y, _ = problem()
+    labels = np.array([None if v < 0 else v for v in y], dtype=object)
+    labels[np.flatnonzero(y >= 0)[0]] = value
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(ValueError, match="infinity"):
+            STKRClassifier().fit(X, labels)

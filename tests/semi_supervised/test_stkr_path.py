@@ -8,7 +8,13 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 from sklearn.model_selection import ParameterGrid
 
-from skkernels.semi_supervised import STKRClassifier, STKRRegressor, stkr_path
+from skkernels import KernelRidge
+from skkernels.semi_supervised import (
+    SpectralKernelTransformer,
+    STKRClassifier,
+    STKRRegressor,
+    stkr_path,
+)
 from skkernels.semi_supervised import _pool_estimator as pool_estimator
 
 GRID = [
@@ -141,3 +147,16 @@ def test_wrong_names():
     X, Y, _ = problem()
     with pytest.raises(ValueError, match="Invalid parameter 'beta'"):
         stkr_path(STKRRegressor(), X, Y, {"beta": [1.0]})
+
+
+def test_wrong_estimators():
+    X, Y, _ = problem()
+    for estimator in (SpectralKernelTransformer(), KernelRidge(), STKRRegressor):
+        with pytest.raises(TypeError, match="STKRRegressor or STKRClassifier"):
+            stkr_path(estimator, X, Y, {"alpha": [1.0]})
+
+
+def test_values_are_checked():
+    X, Y, _ = problem()
+    with pytest.raises(ValueError, match="'eta' parameter"):
+        stkr_path(STKRRegressor(), X, Y, {"eta": [1.5]})

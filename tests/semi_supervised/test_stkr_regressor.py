@@ -1,5 +1,7 @@
 """STKRRegressor."""
 
+import warnings
+
 import numpy as np
 import pytest
 import scipy.sparse as sp
@@ -253,7 +255,7 @@ class TestUnlabelledRows:
         assert single.X_fit_.dtype == np.float32
         assert single.transduction_.dtype == np.float32
         assert single.predict(X_new.astype(np.float32)).dtype == np.float32
-        assert_allclose(single.transduction_, expected.transduction_, atol=1e-4)
+        assert_allclose(single.transduction_, expected.transduction_, atol=1e-3)
 
     def test_pool_of_unlabelled_rows_only(self):
         X, y, X_new = problem()
@@ -302,10 +304,13 @@ class TestTargets:
             objects.tolist(),
             y.tolist(),
             pd.Series(y),
-            pd.Series(y, dtype="Float64"),
             y.astype(np.float64)[:, np.newaxis],
+            pd.Series(y, dtype="Float64"),
+            np.array([pd.NA if np.isnan(v) else v for v in y], dtype=object),
+            [pd.NA if np.isnan(v) else v for v in y],
+            pd.DataFrame({"a": pd.array(y, dtype="Float64")}),
         ]
-        assert pd.isna(forms[-2]).any()
+        assert pd.isna(forms[-4]).any()
         for form in forms:
             assert_allclose(
                 np.ravel(STKRRegressor().fit(X, form).transduction_), expected
@@ -316,7 +321,15 @@ class TestTargets:
         model = STKRRegressor(fit_intercept=True).fit(X, y)
         assert model.predict(X_new).shape == (7, 1)
         assert model.transduction_.shape == (N, 1)
-        assert model.intercept_.shape == (1,)
+        assert model.intercept_.shape == (1,) and model.dual_coef_.shape == (N, 1)
+        centred = STKRRegressor(normalize="center").fit(X, y)
+        assert centred.offset_.shape == (1,)
+
+    def test_one_dimension(self):
+        X, y, _ = problem()
+        model = STKRRegressor(normalize="center", fit_intercept=True).fit(X, y)
+        assert model.dual_coef_.shape == (N,)
+        assert type(model.intercept_) is type(model.offset_) is float
 
     def test_integers_have_no_mark(self):
         X, _, _ = problem()
@@ -409,6 +422,101 @@ def test_intercept_is_what_far_rows_get():
     assert_allclose(model.predict(X[:2] + 1e3), mean)
     plain = STKRRegressor(gamma=1.0).fit(X, y)
     assert_allclose(plain.predict(X[:2] + 1e3), 0.0, atol=1e-100)
+
+
+@pytest.mark.parametrize("solver", ["eigh", "cholesky", "cg"])
+@pytest.mark.parametrize("kernel", ["rbf", "linear", "poly", "precomputed"])
+@pytest.mark.parametrize("name", ["inverse_laplacian", "power", "heat"])
+def test_centring_of_equal_rows_leaves_the_intercept(name, kernel, solver):
+    X, y, _ = problem()
+    rows = np.full((N, N), 7.3) if kernel == "precomputed" else np.zeros((N, 3))
+    rows += (
+        np.random.default_rng(0).normal(size=rows.shape[1])
+        * 1e3
+        * (kernel in ("linear", "poly"))
+    )
+    model = STKRRegressor(
+        name, kernel=kernel, solver=solver, normalize="center", fit_intercept=True
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model.fit(rows, y)
+    assert_allclose(model.transduction_, np.nanmean(y), rtol=1e-15)
+    assert_allclose(model.predict(rows), np.nanmean(y), rtol=1e-15)
+    assert model.lambda_max_ == 0 and not model.dual_coef_.any()
+
+
+@pytest.mark.parametrize("solver", ["eigh", "lanczos"])
+@pytest.mark.parametrize("normalize", ["none", "center"])
+@pytest.mark.parametrize("pca_on", ["all", "unlabeled"])
+def test_truncation_of_a_kernel_that_vanishes(pca_on, normalize, solver):
+    X, y, _ = problem()
+    model = STKRRegressor(
+        "truncation",
+        n_components=2,
+        kernel="linear",
+        normalize=normalize,
+        solver=solver,
+        pca_on=pca_on,
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model.fit(0 * X, y)
+    assert_array_equal(model.transduction_, 0)
+    assert_array_equal(model.predict(X), 0)
+
+
+def test_small_variation_is_not_taken_for_rounding():
+    X, y, _ = problem()
+    X, y = X + 1e3, y - np.nanmean(y)
+    options = {"alpha": 0.1, "kernel": "linear", "normalize": "center"}
+    for solver in ("eigh", "cholesky", "cg"):
+        model = STKRRegressor(solver=solver, **options).fit(X, y)
+        expected = STKRRegressor(**options).fit(X - 1e3, y)
+        assert_allclose(model.transduction_, expected.transduction_, atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    "kernel, offset", [("linear", 1e3), ("poly", 100.0), ("rbf", 10.0)]
+)
+def test_centring_in_single_precision(kernel, offset):
+    X, y, _ = problem()
+    X = (X + offset).astype(np.float32)
+    y = X[:, 0] - np.float32(offset) + 0 * y
+    model = STKRRegressor(kernel=kernel, gamma=1.0, normalize="center").fit(X, y)
+    values = model.predict(X)
+    assert values.dtype == model.transduction_.dtype == np.float32
+    assert_allclose(values, model.transduction_, atol=1e-5)
+
+
+@pytest.mark.parametrize("alpha", [1e-2, 1.0, 1e6, 1e14])
+@pytest.mark.parametrize("size", [1.0, 1e-200, 1e200])
+@pytest.mark.parametrize("name", ["inverse_laplacian", "power"])
+def test_conjugate_gradients_at_all_scales(name, size, alpha):
+    X, y, _ = problem()
+    y = y * size
+    model = STKRRegressor(name, alpha=alpha, gamma=2.0, solver="cg").fit(X, y)
+    exact = clone(model).set_params(solver="eigh").fit(X, y)
+    assert model.converged_
+    error = np.abs(model.transduction_ - exact.transduction_).max()
+    assert error < 2e-5 * np.abs(exact.transduction_).max()
+
+
+@pytest.mark.parametrize("solver", ["eigh", "cholesky", "cg"])
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda lam: lam / lam.mean(),
+        lambda lam: np.exp(lam / lam.max()),
+        lambda lam: 1 / (1 + lam / lam.sum()),
+        lambda lam: np.arange(1.0, len(lam) + 1),
+    ],
+)
+def test_functions_of_all_eigenvalues_are_refused(function, solver):
+    X, y, _ = problem()
+    model = STKRRegressor(function, normalize="none", kernel="rbf", solver=solver)
+    with pytest.raises(ValueError, match="must be elementwise"):
+        model.fit(X, y)
 
 
 def rows_of_the_pool(estimator, X, y):

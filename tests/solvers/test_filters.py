@@ -78,6 +78,23 @@ def smoother(K, weights, filter):
     return H * root / root[:, None]
 
 
+def indefinite(seed=4):
+    """A matrix with eigenvalues of both signs, three of which are negative."""
+    V = np.linalg.qr(np.random.default_rng(seed).normal(size=(30, 30)))[0]
+    t = np.concatenate([[-6.0, -0.5, -1e-6], np.geomspace(1e-3, 12.0, 27)])
+    return V * t @ V.T
+
+
+class Bounded:
+    """A filter where what is left of an eigenvector counts by its size."""
+
+    def __init__(self, filter):
+        self.filter = filter
+
+    def learning(self, t):
+        return 1.0 - abs(1.0 - self.filter.learning(t))
+
+
 class TestClosedForms:
     t = np.concatenate([[0.0], np.geomspace(1e-18, 0.4, 60)])
 
@@ -376,11 +393,12 @@ class TestFilterPath:
         filter = filter_for(path, name, values, others)
         share = 1.0 if w is None else 1.0 / np.maximum(w, 1.0)
         for j, got in enumerate(path.leave_one_out(filter)):
-            S = smoother(K, w, filter.select(j))
-            rest = 1.0 - share * np.diagonal(S)
-            if (rest < 1e-10).any():  # more than all of a target is fitted
-                assert np.isnan(got).all() and name in ("heavy_ball", "nu_method")
-                continue
+            one = filter.select(j)
+            S = smoother(K, w, one)
+            leverages = np.diagonal(smoother(K, w, Bounded(one)))
+            if name not in ("heavy_ball", "nu_method"):
+                assert_allclose(leverages, np.diagonal(S), atol=1e-12)
+            rest = 1.0 - share * leverages
             assert_allclose(got, Y - (Y - S @ Y) / rest[:, None], atol=1e-10)
         # One of very many copies makes no difference.
         path = FilterPath(K.copy(), Y, w, np.full(30, 1e9))
@@ -396,13 +414,46 @@ class TestFilterPath:
         path = FilterPath(K.copy(), Y, w)
         filter = filter_for(path, name, values, others)
         v = np.ones(30) if w is None else w
+        size = np.maximum(v, 1.0).sum()
         for j, got in enumerate(path.gcv(filter)):
             S = smoother(K, w, filter.select(j))
-            squares = (v[:, None] * (Y - S @ Y) ** 2).sum(axis=0)
-            expected = v.sum() * squares.mean() / (v.sum() - np.trace(S)) ** 2
-            if np.trace(S) >= v.sum():  # more than all of the targets is fitted
-                expected = np.inf
+            squares = (v[:, None] * (Y - S @ Y) ** 2).sum(axis=0) / v.sum()
+            trace = np.trace(smoother(K, w, Bounded(filter.select(j))))
+            expected = squares.mean() / (1.0 - trace / size) ** 2
             assert_allclose(got, expected, rtol=1e-10)
+
+    @every
+    def test_scale_of_small_weights_does_not_matter(self, data, name, values, others):
+        # With all of them at most 1, each sample is left out as a whole.
+        _, K, Y = data
+        paths = [FilterPath(K.copy(), Y, np.full(30, w)) for w in (1.0, 1.0 / 30)]
+        others = {"order": 2, **others} if name == "iterated_tikhonov" else others
+        scores = []
+        for path in paths:
+            scaled = values
+            if values is not None and MAIN_PARAMETERS[name] == "alpha":
+                scaled = np.array(values) * path.total / 30
+            filter = filter_for(path, name, scaled, others)
+            scores.append(path.gcv(filter))
+        assert_allclose(*scores, rtol=1e-10)
+
+    @every
+    @weighted
+    def test_indefinite_matrix(self, data, kind, name, values, others):
+        _, _, Y = data
+        K, w = indefinite(), weights_of(kind)
+        path = FilterPath(K.copy(), Y, w)
+        assert_allclose(path.smallest, spectrum(K, w)[0])
+        filter = filter_for(path, name, values, others)
+        coefficients = path.coefficients(filter)
+        assert_allclose(K @ coefficients, path.fitted(filter), atol=1e-10)
+        # What negative eigenvalues that are zero would give.
+        root = np.ones(30) if w is None else np.sqrt(w)
+        t, V = np.linalg.eigh(K * np.outer(root, root))
+        positive = (V * np.maximum(t, 0.0)) @ V.T / np.outer(root, root)
+        again = FilterPath(positive, Y, w)
+        assert_allclose(again.fitted(filter), path.fitted(filter), atol=1e-10)
+        assert_allclose(again.gcv(filter), path.gcv(filter), rtol=1e-9)
 
     def test_gcv_of_ridge_is_the_kernel_alignment_risk_estimator(self, data):
         _, K, Y = data
@@ -469,6 +520,13 @@ class TestFilterPath:
         # All of a double eigenvalue.
         path = FilterPath(np.diag([3.0, 2.0, 2.0, 1.0]), Y[:4], None)
         thresholds = path.thresholds(np.array([1, 2, 3, 4]))
+        assert [path.count(t) for t in thresholds] == [1, 3, 3, 4]
+        # Rounding does not part those that are equal.
+        V = np.linalg.qr(np.random.default_rng(0).normal(size=(4, 4)))[0]
+        K = V * [3.0, 2.0, 2.0 * (1 - 1e-14), 1.0] @ V.T
+        path = FilterPath((K + K.T) / 2, Y[:4], None)
+        thresholds = path.thresholds(np.array([1, 2, 3, 4]))
+        assert path.eigenvalues[1] > path.eigenvalues[2]
         assert [path.count(t) for t in thresholds] == [1, 3, 3, 4]
 
     def test_small_memory_gives_the_same(self, data):
@@ -627,6 +685,27 @@ class TestIterations:
         )
         assert done.n_iter == 1 and done.result.reason == "stopped" and ends == [True]
 
+    @pytest.mark.parametrize("momentum, share", [(0.97, 0.999), (0.99, 0.9999)])
+    def test_transient_of_the_heavy_ball_is_no_divergence(self, data, momentum, share):
+        _, K, _ = data
+        t, V = np.linalg.eigh(K / 30)
+        target = np.sqrt(30) * V[:, -1:]
+        step = share * 2 * (1 + momentum) / t[-1]
+        done = iterate(
+            PrecomputedOperator(K),
+            target,
+            None,
+            "heavy_ball",
+            step=step,
+            second=momentum,
+            n_iter=500,
+        )
+        assert done.result.converged and done.n_iter == 500
+        assert done.result.residual_norms.max() > 20
+        filter = make_filter("heavy_ball", [500], step=step, momentum=momentum)
+        expected = FilterPath(K.copy(), target, None).fitted(filter)
+        assert_allclose(done.fitted, expected, atol=1e-6)
+
     def test_growing_residuals_bring_the_best_state_back(self, data):
         _, K, Y = data
         options = {"step": 2.6 / spectrum(K, None)[-1], "second": None}
@@ -718,6 +797,34 @@ class TestIterations:
         expected = path.coefficients(filter)
         assert_allclose(done.coef, expected, atol=1e-8 * abs(expected).max())
         assert_allclose(done.fitted, path.fitted(filter), atol=1e-8)
+
+    @weighted
+    @pytest.mark.parametrize(
+        "name, value", [("gradient_flow", 10.0), ("cutoff", 0.01), ("tikhonov", 1e-3)]
+    )
+    def test_krylov_of_an_indefinite_matrix(self, data, kind, name, value):
+        _, _, Y = data
+        K, w = indefinite(), weights_of(kind)
+        path = FilterPath(K.copy(), Y, w)
+        filter = make_filter(name, value, total=path.total)
+        op = PrecomputedOperator(K)
+        done = krylov_filter(op, Y, w, filter, max_iter=100, tol=1e-12)
+        assert_allclose(done.fitted, path.fitted(filter), atol=1e-8)
+
+    def test_krylov_needs_two_calm_tests(self):
+        # Nothing is above the cutoff up to the seventh dimension, so that nothing has
+        # changed in the first test.
+        n = 40
+        K = np.diag(np.full(n - 1, 0.5), 1)
+        K = K + K.T + np.eye(n)
+        y = np.zeros((n, 1))
+        y[0] = 1.0
+        threshold = 1.0 + np.cos(np.pi / 8) + 1e-3
+        filter = make_filter("cutoff", threshold / n, total=n)
+        op = PrecomputedOperator(K)
+        done = krylov_filter(op, y, None, filter, max_iter=n, tol=1e-12)
+        expected = FilterPath(K.copy(), y, None).fitted(filter)
+        assert_allclose(done.fitted, expected, atol=1e-10)
 
     def test_krylov_is_short_where_the_filter_is_smooth(self):
         X = np.random.default_rng(0).normal(size=(400, 3))

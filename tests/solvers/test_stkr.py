@@ -17,8 +17,11 @@ from sklearn.exceptions import ConvergenceWarning
 from skkernels.kernels import RBF, Linear
 from skkernels.semi_supervised._base import BaseSTKR
 from skkernels.semi_supervised._pool import NORMALIZATIONS, Pool
+from skkernels.solvers import _stkr
 from skkernels.solvers._block_lanczos import top_eigenpairs
+from skkernels.solvers._deflated_eigenpairs import deflated_eigenpairs
 from skkernels.solvers._gram_cg import gram_cg
+from skkernels.solvers._stkr import top_of_pool
 from skkernels.solvers._transforms import make_transform
 
 
@@ -278,7 +281,8 @@ class TestPrecision:
             model.fit(X, Y, labeled, weights)
             double = named(name, normalize=normalize, solver=solver)
             double.fit(X.astype(np.float64), Y, labeled, weights)
-            assert model.dual_coef_.dtype == np.float32
+            exact = normalize == "center"
+            assert model.dual_coef_.dtype == (np.float64 if exact else np.float32)
             # The solution is that of double precision, rounded.
             assert_allclose(model.values_, double.values_, rtol=1e-6, atol=1e-8)
             values = model._evaluate(X_new)
@@ -303,9 +307,26 @@ class TestPrecision:
         for solver in ("eigh", "cg"):
             sparse = Model(solver=solver, tol=1e-11).fit(sp.csr_array(X), Y, labeled)
             dense = Model(solver=solver, tol=1e-11).fit(X, Y, labeled)
+            expected = dense._evaluate(X_new)
             for rows in (X_new, sp.csr_array(X_new)):
-                values = sparse._evaluate(rows)
-                assert_allclose(values, dense._evaluate(X_new), rtol=1e-7, atol=1e-9)
+                for model in (sparse, dense):
+                    values = model._evaluate(rows)
+                    assert_allclose(values, expected, rtol=1e-7, atol=1e-9)
+
+    def test_functions_get_rows_of_one_storage(self):
+        X, Y, labeled, *_, X_new = problem()
+
+        def kernel(A, B):
+            assert sp.issparse(A) == sp.issparse(B)
+            A, B = (C.toarray() if sp.issparse(C) else C for C in (A, B))
+            return rbf(A, B)
+
+        expected = Model(kernel=kernel, gamma=None).fit(X, Y, labeled)
+        expected = expected._evaluate(X_new)
+        for rows in (X, sp.csr_array(X)):
+            model = Model(kernel=kernel, gamma=None).fit(rows, Y, labeled)
+            for new in (X_new, sp.csr_array(X_new)):
+                assert_allclose(model._evaluate(new), expected, rtol=1e-7)
 
 
 class TestNormalization:
@@ -464,12 +485,16 @@ class TestGraphs:
         # Eight times the eigenvalue 1, more than one starting vector can show.
         W = sp.block_diag([graph(60)] * 8, format="csr")
         pool = Pool("precomputed", W, normalize="degree")
-        values, vectors = top_eigenpairs(
-            lambda V: pool.matmat(V) / pool.total, 480, 10, tol=1e-10
-        ).x
-        assert_allclose(values[:8], 1, rtol=1e-12)
-        assert values[8] < 0.99
-        assert_allclose(vectors.T @ vectors, np.eye(10), atol=1e-12)
+        exact = np.linalg.eigvalsh(pool.gram() / pool.total)[::-1]
+        for method in (top_eigenpairs, deflated_eigenpairs):
+            for rank in (5, 10, 20):
+                result = method(
+                    lambda V: pool.matmat(V) / pool.total, 480, rank, tol=1e-10
+                )
+                values, vectors = result.x
+                assert result.converged
+                assert_allclose(values, exact[:rank], rtol=1e-12)
+                assert_allclose(vectors.T @ vectors, np.eye(rank), atol=1e-12)
 
     def test_ties_are_noticed(self):
         W = sp.block_diag([graph(30)] * 3, format="csr")
@@ -686,8 +711,11 @@ class TestConjugateGradients:
         def stop(iteration, x, residual, done):
             return iteration == 3
 
-        result, _ = self.solve(on_iteration=stop)
+        result, products = self.solve(on_iteration=stop)
         assert result.reason == "stopped" and result.n_iter == 3
+        # The first, one in an iteration, and two that verify what was reached.
+        assert self.n_products == 1 + 3 + 2
+        assert_array_equal(products, self.pool.matmat(result.x))
         assert self.solve(tol=1e-16, alpha=1e-6)[0].reason == "stalled"
 
 
@@ -719,6 +747,80 @@ class TestBlockLanczos:
         values, vectors = top_eigenpairs(lambda V: 0 * V, 100, 2).x
         assert_array_equal(values, 0)
         assert_allclose(vectors.T @ vectors, np.eye(2), atol=1e-12)
+
+    def test_noise(self):
+        A = self.matrix()[0]
+        for noise, few in ((0.0, False), (10.0, True)):
+            result = top_eigenpairs(lambda V: A @ V, 300, 4, tol=1e-9, noise=noise)
+            assert result.converged and (result.n_iter == 1) == few
+
+    def test_spaces_that_are_nearly_everything(self):
+        # Of the block that comes next one column is left.
+        lam = np.linspace(1, 0, 55)
+        Q = np.linalg.qr(np.random.RandomState(0).standard_normal((55, 55)))[0]
+        result = top_eigenpairs(lambda V: (Q * lam) @ (Q.T @ V), 55, 4, tol=1e-10)
+        assert result.converged
+        assert_allclose(result.x[0], lam[:4], rtol=1e-12)
+
+
+class TestDeflatedEigenpairs:
+    def matrix(self, lam):
+        rng = np.random.RandomState(0)
+        Q = np.linalg.qr(rng.standard_normal((len(lam), len(lam))))[0]
+        return Q * lam @ Q.T
+
+    @pytest.mark.parametrize(
+        "lam",
+        [
+            np.linspace(1, 0, 300),
+            np.linspace(1, -3, 300),
+            np.linspace(-1, -3, 300),
+            np.repeat(np.linspace(1, -1, 75), 4),
+            np.repeat(np.linspace(-1, -2, 75), 4),
+            np.zeros(300),
+        ],
+    )
+    @pytest.mark.parametrize("rank", [1, 5, 30])
+    def test_eigenpairs(self, lam, rank):
+        A = self.matrix(lam)
+        result = deflated_eigenpairs(lambda V: A @ V, 300, rank, tol=1e-9)
+        values, vectors = result.x
+        assert result.converged and result.residual_norms[-1] <= 1e-9
+        assert len(result.residual_norms) == result.n_iter + 1
+        assert_allclose(values, lam[:rank], rtol=1e-12, atol=1e-14)
+        assert_allclose(vectors.T @ vectors, np.eye(rank), atol=1e-12)
+        assert_allclose(A @ vectors, vectors * values, atol=2e-9)
+
+    def test_too_few_restarts(self):
+        A = self.matrix(np.linspace(1, 0.9, 600))
+        result = deflated_eigenpairs(lambda V: A @ V, 600, 3, tol=1e-12, max_iter=1)
+        assert result.reason == "max_iter" and result.x[1].shape == (600, 3)
+
+    def test_callbacks(self):
+        A, calls = self.matrix(np.repeat(np.linspace(1, 0, 75), 4)), []
+
+        def look(iteration, pairs, residual, done):
+            calls.append((iteration, pairs()[0][:2], residual, done))
+            return len(calls) == stop
+
+        stop = None
+        result = deflated_eigenpairs(lambda V: A @ V, 300, 3, on_iteration=look)
+        assert [c[0] for c in calls] == list(range(1, result.n_iter + 1))
+        assert [c[-1] for c in calls] == [False] * (result.n_iter - 1) + [True]
+        assert_allclose([c[2] for c in calls], result.residual_norms[1:, 0])
+        calls, stop = [], 1
+        result = deflated_eigenpairs(lambda V: A @ V, 300, 3, on_iteration=look)
+        assert result.reason == "stopped" and result.n_iter == 1
+
+    def test_sparse_pools_use_it(self, monkeypatch):
+        W = sp.csr_array(graph(200, 0.05))
+        monkeypatch.setattr(_stkr, "top_eigenpairs", None)
+        for normalize in ("degree", "lazy", "none"):
+            pool = Pool("precomputed", W, normalize=normalize)
+            values, _, result = top_of_pool(pool, 4, tol=1e-10, max_iter=100)
+            exact = np.linalg.eigvalsh(pool.gram() / pool.total)[::-1]
+            assert result.converged
+            assert_allclose(values, exact[:4], rtol=1e-12)
 
 
 class TestTransforms:

@@ -1,5 +1,7 @@
 """KernelRiskEstimator: brute force, populations, measured errors, invariances."""
 
+import warnings
+
 import numpy as np
 import pytest
 import scipy.sparse as sp
@@ -207,9 +209,53 @@ class TestKernelRiskEstimator:
 
     def test_no_degrees_of_freedom(self):
         X, y = make_data(30)
-        fit = KernelRiskEstimator([1e-6, 10.0]).fit(X, y, sample_weight=0.5)
+        estimator = KernelRiskEstimator([1e-6, 10.0])
+        with pytest.warns(UserWarning, match="sample_weight adds up to 15, less than"):
+            fit = estimator.fit(X, y, sample_weight=0.5)
         assert_array_equal(np.isnan(fit.kare_curve_), [True, False])
         assert np.isnan(fit.cost_of_overfitting_)
+
+    def test_weights_that_warn(self):
+        X, y = make_data(30)
+        estimator = KernelRiskEstimator()
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            for weights in (np.ones(30), np.repeat([0.5, 1.5], 15), np.arange(30) % 2):
+                estimator.fit(X, y, sample_weight=weights)
+        with pytest.warns(UserWarning, match="adds up to 1, less than the 30 samples"):
+            estimator.fit(X, y, sample_weight=np.full(30, 1 / 30))
+
+    def test_indefinite_kernel(self):
+        X, y = make_data(30)
+        K = np.tanh(X @ X.T + 1.0)
+        t, V = np.linalg.eigh(K)
+        estimator = KernelRiskEstimator([0.1, 1.0], kernel="precomputed")
+        with pytest.warns(UserWarning, match="not positive semi-definite") as record:
+            estimator.fit(K, y)
+        (warning,) = record
+        for value in (t[0] / 30, t[-1] / 30):
+            assert f"{value:.3g}" in str(warning.message)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            positive = clone(estimator).fit(V * np.maximum(t, 0) @ V.T, y)
+        assert_same(estimator, positive)
+
+    def test_integers_with_many_values(self):
+        X, y = make_data(60)
+        for values, target_type, warns in [
+            (np.arange(60), "auto", True),
+            (np.arange(60) % 20, "auto", False),
+            (np.arange(60), "classification", False),
+            (np.arange(60), "regression", False),
+            (np.arange(60).astype(str), "auto", False),
+        ]:
+            estimator = KernelRiskEstimator(1.0, target_type=target_type)
+            with warnings.catch_warnings(record=True) as record:
+                warnings.simplefilter("always")
+                estimator.fit(X, values)
+            messages = [str(w.message) for w in record]
+            assert len(messages) == warns
+            assert all("target_type='regression'" in m for m in messages)
 
     def test_leverage_of_one(self):
         K = np.diag([1.0, 2.0, 0.0, 0.0])

@@ -139,8 +139,7 @@ class TestModel:
         plain = SpectralFilterClassifier(alpha=alphas, cv=cv).fit(X, y)
         model = SpectralFilterClassifier(alpha=100 * alphas, cv=cv)
         model.set_params(class_weight=dict.fromkeys("abc", 100.0)).fit(X, y)
-        factor = 100 if cv == "gcv" else 1
-        assert_allclose(model.cv_scores_, factor * plain.cv_scores_, rtol=1e-9)
+        assert_allclose(model.cv_scores_, plain.cv_scores_, rtol=1e-9)
         assert_allclose(model.dual_coef_, plain.dual_coef_, rtol=1e-7, atol=1e-9)
 
 
@@ -207,6 +206,21 @@ class TestProbabilities:
         expected = fit_temperature(scores, codes, None)
         assert_allclose(model.temperature_, expected, rtol=1e-7)
         assert model.sigmoid_coef_ is None
+
+    @pytest.mark.parametrize("fitted", [None, *CALIBRATIONS])
+    def test_the_fit_decides(self, fitted):
+        X, y = make_data(3)
+        model = SpectralFilterClassifier(calibration=fitted, alpha=0.1).fit(X, y)
+        assert model.calibration_ == fitted
+        expected = None if fitted is None else model.predict_proba(X)
+        for later in (None, *CALIBRATIONS):
+            model.set_params(calibration=later)
+            assert hasattr(model, "predict_proba") == (fitted is not None)
+            if fitted is not None:
+                assert_array_equal(model.predict_proba(X), expected)
+            else:
+                with pytest.raises(AttributeError, match="predict_proba"):
+                    model.predict_proba(X)
 
     @pytest.mark.parametrize("calibration", CALIBRATIONS[1:])
     def test_log_loss_on_noisy_moons(self, calibration):

@@ -222,6 +222,63 @@ class TestModel:
             assert_allclose(model.predict(K_new), expected, atol=1e-7)
 
     @every
+    @pytest.mark.parametrize("kernel", ["sigmoid", "precomputed", "centers"])
+    def test_indefinite_kernel(self, data, weights, name, kernel):
+        X, y, _, X_new = data
+        sigmoid = Sigmoid(gamma=0.3, coef0=-1.0)
+        model = SpectralFilterRegressor(name, kernel=sigmoid, **grid_of(name))
+        if kernel == "centers":
+            model.set_params(solver="nystroem", n_centers=30, random_state=0)
+        A = X
+        if kernel == "precomputed":
+            model.set_params(kernel=kernel)
+            A = sigmoid(X)
+        for w in (None, weights):
+            with pytest.warns(UserWarning) as record:
+                model.fit(A, y, sample_weight=w)
+            messages = [str(r.message) for r in record]
+            named = [m for m in messages if "smallest eigenvalue is" in m]
+            assert len(named) == (kernel != "centers")
+            rows = slice(None) if w is None else w > 0
+            v = np.ones(90) if w is None else w
+            error = np.average((model.predict(A) - y) ** 2, weights=v)
+            # Worse than nothing before, and best of all what is left out.
+            assert error < np.average(y**2, weights=v)
+            assert error < -model.cv_scores_.max()
+            if kernel == "centers":
+                continue
+            root = np.sqrt(v[rows])
+            B = sigmoid(X[rows]) * np.outer(root, root) / v.sum()
+            t = np.linalg.eigvalsh(B)
+            assert f"{t[0]:.3g} beside a largest of {t[-1]:.3g}" in named[0]
+
+    def test_rounded_kernel_matrix_is_taken_as_it_is(self, data):
+        X, y, _, _ = data
+        model = SpectralFilterRegressor(kernel="precomputed")
+        K = RBF(2.0)(X).astype(np.float32)
+        assert np.linalg.eigvalsh(K.astype(float))[0] < -1e-8
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            model.fit(K, y)
+
+    def test_iterative_names_the_indefinite_kernel(self, data):
+        X, y, _, _ = data
+        kernel = Sigmoid(gamma=1.0, coef0=-1.0)
+        model = SpectralFilterRegressor(alpha=0.1, kernel=kernel, solver="iterative")
+        message = "conjugate gradients .* not positive semi-definite. .*solver='eigh'"
+        with pytest.warns(UserWarning, match="The kernel Sigmoid"):
+            with pytest.warns(ConvergenceWarning, match=message):
+                model.fit(X, y)
+
+    def test_white_noise_is_no_part_of_the_centers(self, data):
+        X, y, _, X_new = data
+        model = SpectralFilterRegressor(alpha=0.1, solver="nystroem", n_centers=20)
+        model.set_params(random_state=0, kernel=RBF(1.0))
+        expected = model.fit(X, y).predict(X_new)
+        model.set_params(kernel=RBF(1.0) + WhiteNoise(0.2))
+        assert_allclose(model.fit(X, y).predict(X_new), expected, atol=1e-10)
+
+    @every
     @pytest.mark.parametrize("solver", ["eigh", "iterative", "nystroem"])
     def test_compute_follows_X(self, cupy, data, weights, name, solver):  # noqa: F811
         X, _, Y, X_new = data
@@ -309,6 +366,27 @@ class TestChoice:
             squares = w @ ((Y - S @ Y) ** 2).mean(axis=1)
             assert_allclose(score, -W * squares / (W - np.trace(S)) ** 2, rtol=1e-9)
         assert model.selection_ == "gcv"
+        again = clone(model).set_params(cv="kare").fit(data[0], data[2], weights)
+        assert_array_equal(again.cv_scores_, model.cv_scores_)
+        assert again.selection_ == "kare"
+
+    @pytest.mark.parametrize("cv", ["loo", "gcv"])
+    def test_filters_that_fit_more_than_all(self, cv):
+        # With 1 - h, leave-one-out picks up to four times the smallest error here.
+        errors = []
+        for seed in range(4):
+            rng = np.random.default_rng(seed)
+            X, X_new = rng.normal(size=(150, 3)), rng.normal(size=(300, 3))
+            y = np.sin(2 * X[:, 0]) + 0.3 * rng.normal(size=150)
+            model = SpectralFilterRegressor("heavy_ball", cv=cv).fit(X, y)
+            truth = np.sin(2 * X_new[:, 0])
+            fits = [
+                SpectralFilterRegressor("heavy_ball", n_iter=k).fit(X, y)
+                for k in model.candidates_.astype(int)
+            ]
+            risks = [mean_squared_error(truth, f.predict(X_new)) for f in fits]
+            errors.append(risks[int(model.cv_scores_.argmax())] / min(risks))
+        assert max(errors) < 1.2
 
     @pytest.mark.parametrize(
         "scoring, loss",
@@ -377,6 +455,11 @@ class TestChoice:
         with pytest.warns(UserWarning, match="no value of alpha has a finite score"):
             model.fit(X, y)
         assert np.isneginf(model.cv_scores_).all() and model.alpha_ == 0.0
+        # A cutoff keeps the largest eigenvalue, the only one.
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            for cv in ("loo", "gcv"):
+                SpectralFilterRegressor("cutoff", cv=cv).fit(X[:1], y[:1])
 
     def test_verbose(self, data, capsys):
         X, y, _, _ = data
@@ -534,6 +617,19 @@ class TestEarlyStopping:
         assert_allclose(weighted.validation_scores_, repeated.validation_scores_)
         assert_allclose(weighted.predict(X_new), repeated.predict(X_new), atol=1e-9)
 
+    def test_a_sample_to_fit_is_left(self):
+        # One distinct row of two has nearly all the weight that is to be set aside.
+        X, y = np.array([[0.0], [1.0]]), np.array([1.0, 2.0])
+        model = SpectralFilterRegressor(
+            "landweber",
+            early_stopping=True,
+            validation_fraction=0.99,
+            n_iter_no_change=2,
+        )
+        for seed in range(4):
+            model.set_params(random_state=seed).fit(X, y)
+            assert (model.dual_coef_ != 0).sum() == 1
+
     def test_limit(self, data):
         X, y, _, _ = data
         for limit in ({"n_iter": 5}, {"max_iter": 5}):
@@ -652,7 +748,9 @@ def test_verbose_iterations(data, capsys):
             {"early_stopping": True, "filter": "nu_method", "n_iter": [3, 4]},
             "early_stopping=True needs n_iter='auto'",
         ),
-        ({"cv": "kare"}, "'cv' parameter"),
+        ({"cv": "press"}, "'cv' parameter"),
+        ({"cv": "kare", "filter": "cutoff"}, "cv='kare' .* got filter='cutoff'"),
+        ({"cv": "kare", "filter": "cutoff", "threshold": 0.1}, "cv='kare' is defined"),
         ({"scoring": "mse"}, "'scoring' parameter"),
     ],
 )
