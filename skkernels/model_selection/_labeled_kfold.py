@@ -35,9 +35,9 @@ class LabeledKFold(BaseCrossValidator):
     unlabeled_label : "auto", None or a label, default="auto"
         What marks a row without a label, beside NaN and None, which always do. "auto"
         is -1 where ``y`` has one column, and at least two other values; so it is in
-        :class:`skkernels.semi_supervised.STKRClassifier`. It is nothing else where
-        some value is not an integer, which makes them the targets of a regression.
-        Choose None for regression on integers, where -1 is a target. If they are
+        :class:`skkernels.semi_supervised.STKRClassifier`. Where some value is no
+        integer, ``y`` are targets of a regression, and "auto" marks nothing. Choose
+        None for regression on integers, where -1 is a target. If they are stored as
         floating-point numbers, there is no telling, and -1 or None must be chosen.
 
     See Also

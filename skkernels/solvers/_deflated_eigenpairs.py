@@ -1,5 +1,7 @@
 """The largest eigenvalues of a matrix whose products cost little."""
 
+from inspect import signature
+
 import numpy as np
 from scipy.sparse.linalg import ArpackError, LinearOperator, eigsh
 
@@ -12,6 +14,9 @@ _SPACE = 60
 _MORE = 6
 # Eigenvalues that differ by less, relative to the largest, are equal.
 _EQUAL = 1e-8
+# What starts anew from random numbers when a Krylov space is exhausted. Versions of
+# SciPy that do not take them have a generator of their own.
+_SEED = {"rng": 0} if "rng" in signature(eigsh).parameters else {}
 
 
 def deflated_eigenpairs(
@@ -21,8 +26,9 @@ def deflated_eigenpairs(
 
     A Krylov space of a single vector has one eigenvector of each eigenvalue. So the
     method runs again, in the orthogonal complement of what was found, until the largest
-    eigenvalue there is no larger than the last of those found. The starts are the same
-    in every call.
+    eigenvalue there is no larger than the last of those found. From SciPy 1.17 on,
+    equal calls have equal results; before that, eigenvectors of equal eigenvalues may
+    differ.
 
     Parameters
     ----------
@@ -57,7 +63,7 @@ def deflated_eigenpairs(
     Notes
     -----
     Besides the products, a vector of the space takes some 500 n operations. Memory:
-    about 70 + 4 rank vectors.
+    about 70 + 4 rank vectors. There are at most n runs.
 
     References
     ----------
@@ -65,11 +71,14 @@ def deflated_eigenpairs(
     """
     if n <= 6 * (rank + 5):
         return solve_densely(matmat, n, rank, np)
-    settings = {"tol": tol / 2, "maxiter": max_iter}
+    settings = {"tol": tol / 2, "maxiter": max_iter, **_SEED}
     random = np.random.RandomState(0)
     values, vectors = np.empty(0), np.empty((n, 0))
     rounding = 10 * np.sqrt(n) * float(np.finfo(np.float64).eps)
     history, reason, wanted = [1.0], None, rank
+    # A bound of the norm from below, where all eigenvalues that are wanted are tiny.
+    probe = random.standard_normal((n, 1))
+    norm = float(np.linalg.norm(matmat(probe)) / np.linalg.norm(probe))
     while reason is None:
         start = random.standard_normal(n)
         found, V, complete = _run(matmat, values, vectors, wanted, start, settings)
@@ -77,9 +86,9 @@ def deflated_eigenpairs(
             return top_eigenpairs(
                 matmat, n, rank, tol=tol, max_iter=max_iter, on_iteration=on_iteration
             )
-        if not len(values) or _exceeds(found, values):
+        if not len(values) or (_exceeds(found, values, norm) and len(history) <= n):
             values, vectors, residuals = _best(matmat, vectors, V, rank)
-            floor = rounding / tol * float(abs(values).max())
+            floor = rounding / tol * max(norm, float(abs(values).max()))
             scale = np.maximum(abs(values), floor)
             relative = float((residuals / np.where(scale > 0, scale, 1.0)).max())
             if rank == 1:
@@ -121,8 +130,8 @@ def _run(matmat, values, vectors, wanted, start, settings):
     return *pairs, True
 
 
-def _exceeds(found, values):
-    limit = values[-1] + _EQUAL * abs(values[0])
+def _exceeds(found, values, norm):
+    limit = values[-1] + _EQUAL * max(norm, abs(values).max())
     return len(found) > 0 and found.max() > limit
 
 

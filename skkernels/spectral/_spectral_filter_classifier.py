@@ -151,9 +151,9 @@ class SpectralFilterClassifier(ClassifierMixin, BaseSpectralFilter):
         How candidates are compared. "loo" or None: leave-one-out, exact for "tikhonov"
         and an approximation for the other filters, a rough one for "heavy_ball" and
         "nu_method". "gcv": generalised cross-validation, which ignores ``scoring``.
-        "kare": the same by its name for ridge regression, for "tikhonov" only. Anything
-        else as in scikit-learn; the score is the mean of the folds'. The shares of the
-        classes are those of all samples.
+        "kare": the same by its name for ridge regression, for "tikhonov" only; no
+        weight below 1 assumed. Anything else as in scikit-learn; the score is the mean
+        of the folds'. The shares of the classes are those of all samples.
 
     scoring : {"brier", "accuracy"}, default="brier"
         What leave-one-out and folds measure: the negative Brier score of the

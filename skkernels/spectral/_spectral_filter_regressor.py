@@ -115,8 +115,9 @@ class SpectralFilterRegressor(MultiOutputMixin, RegressorMixin, BaseSpectralFilt
         How candidates are compared. "loo" or None: leave-one-out, exact for "tikhonov"
         and an approximation for the other filters, a rough one for "heavy_ball" and
         "nu_method". "gcv": generalised cross-validation. "kare": the same by its name
-        for ridge regression, for "tikhonov" only. Anything else as in scikit-learn;
-        the score is the mean of the folds'. Ignored where there is one candidate.
+        for ridge regression, for "tikhonov" only; no weight below 1 assumed. Anything
+        else as in scikit-learn; the score is the mean of the folds'. Ignored where
+        there is one candidate.
 
     scoring : str, callable or None, default=None
         A scorer of scikit-learn or its name; None is the negative mean squared error.

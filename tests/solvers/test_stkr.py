@@ -5,12 +5,14 @@ same over the total weight, P the columns of the labelled rows.
 """
 
 import warnings
+from inspect import signature
 
 import numpy as np
 import pytest
 import scipy.sparse as sp
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.linalg import LinAlgWarning
+from scipy.sparse.linalg import eigsh
 from sklearn import config_context
 from sklearn.exceptions import ConvergenceWarning
 
@@ -778,6 +780,8 @@ class TestDeflatedEigenpairs:
             np.repeat(np.linspace(1, -1, 75), 4),
             np.repeat(np.linspace(-1, -2, 75), 4),
             np.zeros(300),
+            np.r_[0.0, -np.ones(299)],
+            np.r_[1e-12, np.repeat([-1.0, -2.0], [99, 200])],
         ],
     )
     @pytest.mark.parametrize("rank", [1, 5, 30])
@@ -790,6 +794,20 @@ class TestDeflatedEigenpairs:
         assert_allclose(values, lam[:rank], rtol=1e-12, atol=1e-14)
         assert_allclose(vectors.T @ vectors, np.eye(rank), atol=1e-12)
         assert_allclose(A @ vectors, vectors * values, atol=2e-9)
+
+    @pytest.mark.skipif(
+        "rng" not in signature(eigsh).parameters, reason="SciPy takes no seed"
+    )
+    def test_equal_calls_have_equal_results(self):
+        # The Krylov space of one vector has as many dimensions as a component has
+        # eigenvalues, so that the method has to start anew.
+        block = np.ones((10, 10)) - np.eye(10)
+        A = sp.block_diag([block] * 60, format="csr")
+        first, second = (
+            deflated_eigenpairs(lambda V: A @ V, 600, 40, tol=1e-9).x for _ in range(2)
+        )
+        assert_array_equal(first[0], second[0])
+        assert_array_equal(first[1], second[1])
 
     def test_too_few_restarts(self):
         A = self.matrix(np.linspace(1, 0.9, 600))
