@@ -55,7 +55,7 @@ times = np.geomspace(10, 1e4, 19)
 names = {"tikhonov": "ridge regression", "gradient_flow": "gradient flow"}
 colors = {"tikhonov": "C1", "gradient_flow": "C0"}
 
-fig, (left, right) = plt.subplots(1, 2, figsize=(9, 4.2), layout="constrained")
+fig, ax = plt.subplots(figsize=(5.6, 4.2), layout="constrained")
 for filter in names:
     errors = np.zeros(len(times))
     for seed in range(10):
@@ -65,10 +65,11 @@ for filter in names:
                 filter, time=time, alpha=200 / time, kernel=brownian
             )
             errors[k] += error(model.fit(X, y)) / 10
-    left.loglog(times, errors, color=colors[filter], label=names[filter])
+    ax.loglog(times, errors, color=colors[filter], label=names[filter])
     print(f"{names[filter]}: error {errors.min():.4f} at the best strength")
-left.set(xlabel="time, or n / alpha", ylabel="mean squared error", title="200 samples")
-left.legend(frameon=False)
+ax.set(xlabel="time, or n / alpha", ylabel="mean squared error", title="200 samples")
+ax.legend(frameon=False)
+plt.show()
 
 # %%
 # Saturation
@@ -79,6 +80,7 @@ left.legend(frameon=False)
 # gradient flow is the parametric rate :math:`1/n`.
 
 sizes = np.array([50, 100, 200, 400, 800])
+fig, ax = plt.subplots(figsize=(5.6, 4.2), layout="constrained")
 for filter in names:
     model = SpectralFilterRegressor(filter, kernel=brownian)
     errors = []
@@ -86,12 +88,13 @@ for filter in names:
         repetitions = range(10 if n == 800 else 30)
         errors.append(np.mean([error(model.fit(*sample(n, s))) for s in repetitions]))
         print(f"{names[filter]}, {n} samples: error {errors[-1]:.4f}")
-    right.loglog(sizes, errors, "o-", color=colors[filter], label=names[filter])
-right.loglog(sizes, 0.5 * sizes**-0.8, "k--", lw=1, label="slope -4/5")
-right.set(xlabel="samples", title="strength chosen by leave-one-out")
-right.set_xticks(sizes, labels=sizes)
-right.minorticks_off()
-right.legend(frameon=False)
+    ax.loglog(sizes, errors, "o-", color=colors[filter], label=names[filter])
+ax.loglog(sizes, 0.5 * sizes**-0.8, "k--", lw=1, label="slope -4/5")
+ax.set(xlabel="samples", ylabel="mean squared error")
+ax.set_title("strength chosen by leave-one-out")
+ax.set_xticks(sizes, labels=sizes)
+ax.minorticks_off()
+ax.legend(frameon=False)
 plt.show()
 
 # %%

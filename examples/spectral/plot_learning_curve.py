@@ -64,34 +64,36 @@ for i, size in enumerate(sizes):
             values = model.fit(X[rows], y[rows]).predict(X_test)
             measured[i, j, repeat] = ((values - y_test) ** 2).mean()
 
-fig, (left, right) = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
+fig, ax = plt.subplots(figsize=(5.6, 4.2), layout="constrained")
 for j, alpha in enumerate(alphas):
-    left.plot(grid, predicted.test_mse[:, j], color=f"C{j}", label=f"alpha = {alpha:g}")
+    ax.plot(grid, predicted.test_mse[:, j], color=f"C{j}", label=f"alpha = {alpha:g}")
     mean, spread = measured[:, j].mean(axis=1), measured[:, j].std(axis=1)
-    left.errorbar(sizes, mean, spread, fmt="o", color=f"C{j}", ms=4)
-left.axhline(0.3**2, color="gray", ls=":", label="noise")
-left.set(xscale="log", yscale="log", xlabel="training samples", ylabel="test error")
-left.set_xticks(sizes, sizes)
-left.set_xticks([], minor=True)
-left.set_title("lines: predicted, points: measured")
-left.legend()
+    ax.errorbar(sizes, mean, spread, fmt="o", color=f"C{j}", ms=4)
+ax.axhline(0.3**2, color="gray", ls=":", label="noise")
+ax.set(xscale="log", yscale="log", xlabel="training samples", ylabel="test error")
+ax.set_xticks(sizes, sizes)
+ax.set_xticks([], minor=True)
+ax.set_title("lines: predicted, points: measured")
+ax.legend()
+plt.show()
 
 # %%
 # With all 2000 samples, the same decomposition estimates the error for every ridge
 # strength, by leave-one-out and by the kernel alignment risk estimator. Both agree with
 # the measured error, and have their minimum at the same place.
 
-right.plot(risk.alphas_, risk.loo_curve_, "C0", label="leave-one-out")
-right.plot(risk.alphas_, risk.kare_curve_, "C1--", label="alignment risk estimator")
-right.plot(risk.alphas_, risk.train_mse_curve_, "C2", label="training error")
+fig, ax = plt.subplots(figsize=(5.6, 4.2), layout="constrained")
+ax.plot(risk.alphas_, risk.loo_curve_, "C0", label="leave-one-out")
+ax.plot(risk.alphas_, risk.kare_curve_, "C1--", label="alignment risk estimator")
+ax.plot(risk.alphas_, risk.train_mse_curve_, "C2", label="training error")
 for alpha in np.geomspace(1e-6, 1e3, 8):
     values = KernelRidge(alpha=alpha, **options).fit(X, y).predict(X_test)
-    right.plot(alpha, ((values - y_test) ** 2).mean(), "ko", ms=4)
-right.axvline(risk.estimated_optimal_alpha_, color="gray", ls=":")
-right.set(xscale="log", yscale="log", xlabel="alpha", ylabel="error, 2000 samples")
-right.set_ylim(0.02, 3)
-right.set_title("points: measured on new data")
-right.legend()
+    ax.plot(alpha, ((values - y_test) ** 2).mean(), "ko", ms=4)
+ax.axvline(risk.estimated_optimal_alpha_, color="gray", ls=":")
+ax.set(xscale="log", yscale="log", xlabel="alpha", ylabel="error, 2000 samples")
+ax.set_ylim(0.02, 3)
+ax.set_title("points: measured on new data")
+ax.legend()
 plt.show()
 
 # %%
